@@ -1,0 +1,1 @@
+"""ds-bot: VMs, RStudio and Shiny for data-science teams, by Slack message."""

@@ -1,0 +1,207 @@
+"""Docker's HTTP API through SSH: each HTTP connection is one session of the VM's warm connection,
+running `docker system dial-stdio` there. No TCP port of any engine is ever opened.
+
+Parts of docker-py that are not public are used in `EngineApi`, as of docker 7.2.0.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+import paramiko
+import urllib3
+import urllib3.connection
+import urllib3.connectionpool
+from docker.auth import AuthConfig
+from docker.transport.basehttpadapter import BaseHTTPAdapter
+
+from bot.adapters.docker_errors import without_engine
+from bot.adapters.ssh import ENGINE_SESSIONS, OPEN_SESSION_TIMEOUT_S, ConnectionBroke, Ssh, breaking
+from bot.errors import HostError, HostUnreachable
+from bot.models import Text
+
+READ_TIMEOUT_S = 30
+# A stream without an end of its own (a pull) may be silent while a large layer is unpacked.
+STREAM_SILENCE_S = 300.0
+# Every idle session is a `docker` process on the VM, about 20 MB: keep no more than helps.
+IDLE_SESSIONS = 2
+_WAIT_FOR_SESSION_S = 60.0
+_LAST_WORDS_S = 2.0
+_DIAL = "docker system dial-stdio"
+_OLDEST_API = "1.40"  # Engine 19.03; what a VM's engine must at least speak
+
+
+class EngineConnection(urllib3.connection.HTTPConnection):
+    """One HTTP connection to the engine. Its slot is given back when it is closed."""
+
+    def __init__(self, channels: EngineChannels) -> None:
+        super().__init__("localhost")
+        self._channels: EngineChannels | None = channels
+        self._ssh = channels.ssh
+        self._channel: paramiko.Channel | None = None
+
+    def connect(self) -> None:
+        """Open the session. Raises HostUnreachable, HostKeyMismatch, ConnectionBroke."""
+        transport = self._ssh.transport()
+        with breaking(self._ssh.access.address):
+            self._channel = transport.open_session(timeout=OPEN_SESSION_TIMEOUT_S)
+            self._channel.settimeout(OPEN_SESSION_TIMEOUT_S)
+            self._channel.exec_command(_DIAL)
+        self.sock = self._channel  # it has all that http.client asks of a socket
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        with self._explained():
+            super().request(*args, **kwargs)
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+        if self.timeout is None:  # docker 7.2.0, api/image.py: pull() asks for no limit at all
+            self.timeout = STREAM_SILENCE_S
+        with self._explained():
+            return super().getresponse()
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the session still stands, with the engine at its other end."""
+        channel = self._channel
+        return (
+            channel is not None
+            and self.sock is not None
+            and not (channel.closed or channel.eof_received or channel.exit_status_ready())
+        )
+
+    def close(self) -> None:
+        super().close()
+        if self._channel is not None:
+            self._channel.close()
+        channels, self._channels = self._channels, None
+        if channels is not None:
+            channels.give_back_slot()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say why the engine's end is dead: docker is not there, or the connection broke."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (OSError, EOFError, http.client.HTTPException) as error:
+            raise self._last_words() from error
+
+    def _last_words(self) -> HostError:
+        address = self._ssh.access.address
+        broke = ConnectionBroke(
+            Text("The connection to the VM at {address} broke.", address=address)
+        )
+        channel = self._channel
+        if channel is None or not channel.status_event.wait(_LAST_WORDS_S):
+            return broke
+        stderr = channel.recv_stderr(4096) if channel.recv_stderr_ready() else b""
+        return (
+            without_engine(channel.exit_status, stderr.decode(errors="replace"), address) or broke
+        )
+
+
+class EngineChannels(urllib3.connectionpool.HTTPConnectionPool):
+    """The sessions of one VM: at most `limit` at once, whoever comes later waits.
+
+    urllib3's own pool would ask each idle socket for its file descriptor, of which a paramiko
+    channel makes a new pair of pipes; so, as docker-py does, `_get_conn` is replaced.
+    """
+
+    def __init__(self, ssh: Ssh, limit: int = ENGINE_SESSIONS) -> None:
+        super().__init__("localhost", retries=False)
+        self.ssh = ssh
+        self._changed = threading.Condition(threading.RLock())
+        self._idle: list[EngineConnection] = []
+        self._free_slots = limit
+        self._waiting = 0
+
+    def _get_conn(self, timeout: float | None = None) -> EngineConnection:
+        deadline = time.monotonic() + (timeout or _WAIT_FOR_SESSION_S)
+        with self._changed:
+            self._waiting += 1
+            try:
+                return self._wait_for_connection(deadline)
+            finally:
+                self._waiting -= 1
+
+    def _wait_for_connection(self, deadline: float) -> EngineConnection:
+        while True:
+            while self._idle:
+                connection = self._idle.pop()
+                if connection.is_reusable:
+                    return connection
+                connection.close()
+            if self._free_slots:
+                self._free_slots -= 1
+                return EngineConnection(self)
+            if not self._changed.wait(deadline - time.monotonic()):
+                raise HostUnreachable(
+                    Text("The VM at {address} is too busy.", address=self.ssh.access.address)
+                )
+
+    def _put_conn(self, conn: object) -> None:
+        if not isinstance(conn, EngineConnection):
+            return  # closed by urllib3 already, its slot is back
+        with self._changed:
+            wanted = len(self._idle) < max(IDLE_SESSIONS, self._waiting)
+            if wanted and conn.is_reusable:
+                self._idle.append(conn)
+                self._changed.notify()
+                return
+        conn.close()
+
+    def give_back_slot(self) -> None:
+        """A connection was closed: another may be opened."""
+        with self._changed:
+            self._free_slots += 1
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Close what is idle; what is in use is closed when it comes back."""
+        with self._changed:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        super().close()
+
+
+class _ChannelsAdapter(BaseHTTPAdapter):
+    """Lets a requests session send everything through one `EngineChannels`."""
+
+    def __init__(self, channels: EngineChannels) -> None:
+        super().__init__()
+        self._channels = channels
+
+    def get_connection(self, url: object, proxies: object = None) -> EngineChannels:
+        return self._channels
+
+
+class EngineApi(docker.APIClient):
+    """docker-py's low-level client over our sessions, speaking the version that both sides know.
+
+    Nothing of this machine reaches the VM: no proxy settings, no registry passwords of
+    ~/.docker/config.json.
+    """
+
+    def __init__(self, channels: EngineChannels) -> None:
+        super().__init__("http://localhost:1", version=_OLDEST_API, timeout=READ_TIMEOUT_S)
+        # docker 7.2.0, api/client.py: an ssh:// URL would make docker-py read ~/.ssh/config and
+        # connect by itself, so the steps of its constructor are taken here with our adapter.
+        self._custom_adapter = _ChannelsAdapter(channels)
+        self.adapters.clear()
+        self.mount("http+docker://", self._custom_adapter)
+        self.base_url = "http+docker://ssh"
+        self._auth_configs = AuthConfig({})
+        self.trust_env = False
+
+    def agree_on_version(self) -> None:
+        """Ask the engine which API version it speaks, and speak that from now on."""
+        # Not docker-py's version="auto": it hides the cause in a DockerException.
+        self._version = self.version(api_version=False)["ApiVersion"]

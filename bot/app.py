@@ -1,0 +1,1 @@
+"""Wiring: the one file that joins real adapters, services and handlers."""

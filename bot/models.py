@@ -1,0 +1,285 @@
+"""The facts that travel through the bot: frozen, typed, free of any outside system's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class Text:
+    """A sentence not yet in anybody's language: a message id and its parameters.
+
+    The message id is the English sentence with `{name}` places; `bot.replies.texts` renders it.
+    """
+
+    __slots__ = ("msgid", "params")
+
+    def __init__(self, msgid: str, /, **params: object) -> None:
+        self.msgid = msgid
+        self.params = params
+
+    def __repr__(self) -> str:
+        return f"Text({self.msgid!r}, **{self.params!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Text) and (self.msgid, self.params) == (other.msgid, other.params)
+
+    def __hash__(self) -> int:
+        return hash(self.msgid)
+
+    def __str__(self) -> str:
+        return self.msgid.format(**self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The person who typed or clicked, and where. Ids are Slack's; names are never trusted."""
+
+    user_id: str
+    team_id: str
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What Slack says about a person."""
+
+    user_id: str
+    language: str  # "en" or "ko"
+    is_full_member: bool  # False: guest, bot, deactivated, or of another workspace
+    tz: str = "UTC"
+
+
+# --- the cloud -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VmSpec:
+    """The VM that somebody wants. Exactly one of `os_code` and `template_guid` is set."""
+
+    hostname: str
+    domain: str
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    datacenter: str
+    os_code: str | None = None
+    template_guid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VmOrder:
+    """One order for one hourly VM: the spec, and what lets us find and trust the VM later."""
+
+    spec: VmSpec
+    request_id: str  # our operation id; handed over as user data, so a lost answer can be looked up
+    user_data: str  # cloud-config: the SSH host key that we made for it
+    ssh_key_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudVm:
+    """A VM as the cloud describes it now."""
+
+    id: int
+    hostname: str
+    domain: str
+    request_id: str | None  # read back from user data; None when not ours or not readable
+    public_ip: str | None
+    private_ip: str | None
+    ordered_at: datetime
+    provisioned_at: datetime | None
+    transaction: str | None  # the cloud's friendly name of what it is doing to the VM, None if idle
+    is_running: bool
+    is_hourly: bool
+    hourly_rate: Decimal | None  # USD, parent and children; None when the cloud does not say
+    tags: frozenset[str]
+    notes: str = ""
+    cpus: int = 0
+    memory_mb: int = 0
+    datacenter: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Provisioned, running, addressed and in no transaction.
+
+        All four: IPs come before `provisionDate`, and between two transactions there is briefly
+        none (terraform-provider-ibm#554, terraform-provider-softlayer#47).
+        """
+        return (
+            self.provisioned_at is not None
+            and self.transaction is None
+            and self.is_running
+            and (self.public_ip or self.private_ip) is not None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the cloud sells now."""
+
+    open_datacenters: tuple[str, ...]
+    closing_datacenters: tuple[str, ...]
+    cpus: tuple[int, ...]
+    memory_mb: tuple[int, ...]
+
+
+# --- containers ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HostAccess:
+    """How to reach one VM over SSH, and how to know that it is that VM."""
+
+    address: str
+    host_key: str | None  # "ssh-ed25519 AAAA…", pinned; None = accept and report (see bot.yaml)
+    user: str = "root"
+    port: int = 22
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A Docker Engine that answers."""
+
+    version: str
+    operating_system: str
+    cpus: int
+    memory_bytes: int
+    containers_running: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding:
+    """One published port: `host_port` on the VM leads to `container_port` (TCP)."""
+
+    container_port: int
+    host_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """A container to be started, detached."""
+
+    name: str
+    image: str
+    ports: tuple[PortBinding, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    memory_mb: int | None = None
+    cpus: float | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container on a VM, as its engine describes it."""
+
+    id: str  # 64 hexadecimal digits
+    name: str
+    image: str
+    command: str
+    created_at: datetime
+    is_running: bool
+    status: str  # the engine's own words: "Up 5 minutes", "Exited (0) 3 seconds ago"
+    ports: tuple[PortBinding, ...]
+    labels: dict[str, str]
+    exit_code: int | None = None
+
+    @property
+    def short_id(self) -> str:
+        """The twelve digits that `docker ps` shows."""
+        return self.id[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far a pull is, all layers folded together."""
+
+    done_bytes: int
+    total_bytes: int  # of the layers whose size is known so far; grows while layers are announced
+    layers_done: int
+    layers_total: int
+    phase: str = "downloading"  # or "extracting"
+
+
+# --- what the bot remembers ----------------------------------------------------------------------
+
+
+class VmState(StrEnum):
+    """Where a VM is in its life, as the bot knows it."""
+
+    ORDERING = "ordering"  # asked for; whether the cloud has it may be unknown
+    PREPARING = "preparing"  # ordered, not ready for containers yet
+    READY = "ready"
+    ATTENTION = "attention"  # it exists and costs money, but a phase failed: somebody must decide
+    CANCELLING = "cancelling"
+    GONE = "gone"  # cancelled or never ordered; its name is free again
+
+    @property
+    def is_live(self) -> bool:
+        """True while the VM may cost money, so that its name is taken."""
+        return self is not VmState.GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A VM that the bot ordered for somebody."""
+
+    op_id: str  # the operation that ordered it; also the row's key
+    hostname: str
+    domain: str
+    owner_id: str
+    channel_id: str
+    team_id: str
+    state: VmState
+    image: str  # "docker", "plain" or a template GUID, as it was asked for
+    cpus: int
+    memory_mb: int
+    datacenter: str
+    asked_at: datetime
+    cloud_id: int | None = None
+    address: str | None = None
+    host_key: str | None = None
+    hourly_rate: Decimal | None = None
+    ready_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def fqdn(self) -> str:
+        return f"{self.hostname}.{self.domain}"
+
+
+class OperationState(StrEnum):
+    """How far an operation is."""
+
+    REQUESTED = "requested"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (OperationState.DONE, OperationState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something somebody asked for that changes the world, recorded before it is begun."""
+
+    id: str
+    kind: str
+    args: dict[str, Any]  # JSON
+    caller: Caller
+    requested_at: datetime
+    state: OperationState = OperationState.REQUESTED
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """A message that we posted: needed to edit it. `channel_id` is the one Slack answered with."""
+
+    channel_id: str
+    ts: str

@@ -1,0 +1,214 @@
+"""What the services need from outside. Adapters and fakes are held to the same contract suites.
+
+Units and errors stand with each method. All times are aware UTC. Methods are called from many
+threads at once. No method repeats an act by itself; reads may be retried inside an adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+from bot.models import (
+    CloudVm,
+    Container,
+    ContainerSpec,
+    Engine,
+    HostAccess,
+    Member,
+    MessageRef,
+    Offers,
+    PullProgress,
+    VmOrder,
+    VmSpec,
+)
+
+T = TypeVar("T")
+Blocks = list[dict[str, Any]]
+
+
+class Clock(Protocol):
+    """Time, so that tests can own it."""
+
+    def now(self) -> datetime:
+        """The present instant, aware, UTC."""
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait. Returns early never; a fake clock moves itself forward instead."""
+
+
+class Cloud(Protocol):
+    """Ordering, finding and cancelling VMs. Each method may raise CloudUnknown (no usable answer,
+    `is_passing`) besides what it names."""
+
+    def offers(self) -> Offers:
+        """What can be ordered now. A datacenter all of whose pods are closing is listed apart."""
+
+    def find_template(self, name: str) -> str:
+        """GUID of the newest public image template whose name contains `name` (any case).
+
+        Raises CloudNotFound when there is none.
+        """
+
+    def template_exists(self, guid: str) -> bool:
+        """Whether a public or private image template with this GUID can be ordered."""
+
+    def quote(self, spec: VmSpec) -> Decimal:
+        """Price of the spec in USD per hour, taxes left out, nothing ordered.
+
+        Raises CloudRefused when SoftLayer would not take the order.
+        """
+
+    def register_key(self, label: str, public_key: str) -> int:
+        """Id of the account's SSH key with this public key; registers it if there is none."""
+
+    def order(self, order: VmOrder) -> CloudVm:
+        """Order one hourly VM: one request, never re-sent.
+
+        Raises CloudRefused when nothing was ordered, CloudUnknown when nobody can tell: look with
+        `find` before ordering again.
+        """
+
+    def find(self, hostname: str, domain: str) -> list[CloudVm]:
+        """All VMs of the account with exactly this name, oldest first; may lag behind orders."""
+
+    def get(self, vm_id: int) -> CloudVm:
+        """One VM, read fresh. Raises CloudNotFound when it is gone."""
+
+    def vms(self) -> Iterator[CloudVm]:
+        """All VMs of the account, paged; collect before acting (deleting shifts the pages)."""
+
+    def label(self, vm_id: int, tags: frozenset[str], notes: str) -> None:
+        """Replace the VM's tags and notes (at most 1,000 characters). Raises CloudNotFound."""
+
+    def cancel(self, vm_id: int) -> None:
+        """Cancel one VM now; its data is deleted. A VM already gone is success.
+
+        Raises CloudBusy while a transaction runs on it, CloudRefused.
+        """
+
+
+class ContainerHost(Protocol):
+    """The Docker Engine of one VM. Each method may raise HostUnreachable, HostKeyMismatch,
+    EngineMissing and EngineRefused besides what it names."""
+
+    def host_key(self) -> str:
+        """The key the machine shows ("ssh-ed25519 AAAA…"), after connecting under our rules.
+
+        Works without an engine.
+        """
+
+    def engine(self) -> Engine:
+        """The engine that answers. Raises EngineMissing when SSH works and no engine does."""
+
+    def install_engine(self, tell: Callable[[str], None]) -> None:
+        """Install and start Docker from the distribution's own packages; done already is success.
+
+        tell: called with a line of output now and then. Raises EngineRefused when it failed.
+        """
+
+    def has_image(self, image: str) -> bool:
+        """Whether the image is on the VM already."""
+
+    def pull(self, image: str, tell: Callable[[PullProgress], None]) -> str:
+        """Pull an image (tag `latest` if none is named); returns its id on the VM.
+
+        Raises ImageNotFound.
+        """
+
+    def run(self, spec: ContainerSpec) -> Container:
+        """Create and start a container. Leaves nothing behind when it raises.
+
+        Raises NameTaken, PortTaken, ImageNotFound.
+        """
+
+    def containers(self, *, all: bool = False, label: str | None = None) -> list[Container]:
+        """Containers, newest first; only running ones unless `all`; only those with `label`
+        ("key" or "key=value") if given."""
+
+    def get(self, container_id: str) -> Container:
+        """One container by id, id prefix or name. Raises ContainerNotFound."""
+
+    def environment(self, container_id: str) -> dict[str, str]:
+        """The environment a container was started with. Raises ContainerNotFound."""
+
+    def logs(self, container_id: str, tail: int) -> str:
+        """The last `tail` lines of output. Raises ContainerNotFound."""
+
+    def remove(self, container_id: str) -> None:
+        """Kill a container if it runs, and remove it. Gone already is success."""
+
+
+class ContainerHosts(Protocol):
+    """Warm connections, one per VM."""
+
+    def on(self, access: HostAccess) -> ContainerHost:
+        """The VM's engine; connects at first use and reconnects when the connection broke."""
+
+    def forget(self, access: HostAccess) -> None:
+        """Drop the connection to a VM that is gone."""
+
+    def public_key(self) -> str:
+        """The bot's own SSH public key, to be put on every VM ("ssh-ed25519 AAAA… ds-bot")."""
+
+
+class Web(Protocol):
+    """Looking at a page as a browser would."""
+
+    def answers(self, url: str, timeout: timedelta) -> bool:
+        """True when GET gives status 200 within `timeout`; never raises."""
+
+
+class Chat(Protocol):
+    """Slack. Acts may raise ChatRefused and ChatUnknown."""
+
+    def member(self, user_id: str) -> Member:
+        """What Slack says of a person; cached for some minutes."""
+
+    def post(self, channel_id: str, text: str, blocks: Blocks, key: str) -> MessageRef:
+        """Post one message, one request, never re-sent. `key` is kept in the message's metadata."""
+
+    def find(self, channel_id: str, key: str, since: datetime) -> MessageRef | None:
+        """Our message with this key, if the channel has one posted after `since`."""
+
+    def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
+        """Edit a message: blocks until Slack has taken it, waiting its turn in the pacer."""
+
+    def update_soon(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
+        """Edit a message when the pacer has room; a later edit replaces one still waiting."""
+
+    def open_dm(self, user_id: str) -> str:
+        """Channel id of the direct conversation with a person."""
+
+    def respond(self, response_url: str, text: str, blocks: Blocks, *, replace: bool) -> None:
+        """Answer privately through a response_url (5 uses in 30 min); `replace` the original."""
+
+    def open_view(self, trigger_id: str, view: dict[str, Any]) -> str:
+        """Open a modal (within 3 s of the click); returns its view id."""
+
+    def update_view(self, view_id: str, view: dict[str, Any]) -> None:
+        """Replace what an open modal shows."""
+
+
+class Journal(Protocol):
+    """The record of one durable operation: what was done is not done again after a crash."""
+
+    @property
+    def attempt(self) -> str:
+        """Differs each time the operation is (re)started by a process."""
+
+    def step(self, name: str, act: Callable[[], T]) -> T:
+        """Do `act` and record what it returns (JSON); if it is recorded already, only return that.
+
+        A crash between doing and recording means `act` is called again: acts with a cost go
+        through `bot.services.once`. An exception is not recorded: it ends the attempt.
+        """
+
+
+class Engines(Protocol):
+    """Starts and resumes durable operations."""
+
+    def start(self, op_id: str) -> None:
+        """Begin the operation in the background; begun or done already is success."""

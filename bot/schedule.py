@@ -1,0 +1,1 @@
+"""Ticks that start operations, with ids made from the scheduled instant."""

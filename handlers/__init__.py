@@ -1,0 +1,1 @@
+"""Slack listeners: parse, check access, record the operation, ack."""

@@ -1,0 +1,175 @@
+"""An SSH server in this process, at a free port of the loopback, that counts what reaches it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import paramiko
+
+from bot.models import HostAccess
+
+Command = Callable[[paramiko.Channel], int]
+Route = Callable[[dict[str, str]], tuple[int, Any]]
+
+
+class LoopbackSshd:
+    """Takes one public key. `commands` maps a command line to what it does: it gets the channel
+    and returns the exit status."""
+
+    def __init__(self, host_keys: Sequence[paramiko.PKey], authorized: paramiko.PKey) -> None:
+        self.host_keys = list(host_keys)
+        self.authorized = authorized
+        self.commands: dict[str, Command] = {}
+        self.connections = 0
+        self.auth_attempts = 0
+        self.sessions = 0
+        self.most_sessions = 0
+        self.lock = threading.Lock()
+        self._transports: list[paramiko.Transport] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def access(self, host_key: paramiko.PKey | None) -> HostAccess:
+        """How to reach it, with that key pinned."""
+        pinned = host_key and f"{host_key.get_name()} {host_key.get_base64()} a comment"
+        return HostAccess("127.0.0.1", pinned, port=self._listener.getsockname()[1])
+
+    def cut(self) -> None:
+        """End every connection, as when the machine reboots; new ones are taken."""
+        with self.lock:
+            transports, self._transports = self._transports, []
+        for transport in transports:
+            transport.close()
+
+    def close(self) -> None:
+        # shutdown wakes the accepting thread, which closing alone does not
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            transport = paramiko.Transport(sock)
+            transport.set_log_channel("tests.loopback_sshd")
+            for key in self.host_keys:
+                transport.add_server_key(key)
+            with self.lock:
+                self._transports.append(transport)
+            # with an event, start_server returns at once, and failures stay in its thread
+            transport.start_server(threading.Event(), server=_Session(self))
+
+
+class _Session(paramiko.ServerInterface):
+    def __init__(self, sshd: LoopbackSshd) -> None:
+        self._sshd = sshd
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self._sshd.auth_attempts += 1
+        is_ours = key.asbytes() == self._sshd.authorized.asbytes()
+        return paramiko.AUTH_SUCCESSFUL if is_ours else paramiko.AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        act = self._sshd.commands.get(command.decode())
+        if act is None:
+            return False
+        with self._sshd.lock:
+            self._sshd.sessions += 1
+            self._sshd.most_sessions = max(self._sshd.most_sessions, self._sshd.sessions)
+        threading.Thread(target=self._perform, args=(act, channel), daemon=True).start()
+        return True
+
+    def _perform(self, act: Command, channel: paramiko.Channel) -> None:
+        try:
+            status = act(channel)
+            channel.send_exit_status(status)
+        except (OSError, EOFError, paramiko.SSHException):
+            return  # the connection was cut
+        finally:
+            with self._sshd.lock:
+                self._sshd.sessions -= 1
+            channel.close()
+
+
+class LoopbackEngine:
+    """As much of a Docker Engine as a test needs, behind `docker system dial-stdio`.
+
+    `routes` maps "METHOD /path" (without API version) to what answers; `asked` counts them.
+    """
+
+    def __init__(self, sshd: LoopbackSshd) -> None:
+        self.api_version = "1.41"
+        self.asked: Counter[str] = Counter()
+        self.headers: list[dict[str, str]] = []
+        self.routes: dict[str, Route] = {
+            "GET /version": lambda query: (200, {"ApiVersion": self.api_version}),
+            "GET /containers/json": lambda query: (200, []),
+        }
+        sshd.commands["docker system dial-stdio"] = self._serve
+
+    def _serve(self, channel: paramiko.Channel) -> int:
+        engine = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                self.rfile = channel.makefile("rb")  # type: ignore[assignment]
+                self.wfile = channel.makefile("wb")  # type: ignore[assignment]
+
+            def answer(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status, answer = engine.answer(self.command, self.path, dict(self.headers), body)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+                self.wfile.flush()
+
+            do_GET = do_POST = do_DELETE = answer
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet."""
+
+        Handler(channel, ("loopback", 0), None)  # type: ignore[arg-type]
+        return 0
+
+    def answer(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, bytes]:
+        path = path.partition("?")[0]
+        if path.startswith("/v1."):
+            path = "/" + path.split("/", 2)[2]
+        question = f"{method} {path}"
+        self.asked[question] += 1
+        self.headers.append(headers)
+        route = self.routes.get(question)
+        status, answer = route(headers) if route else (404, {"message": f"no {question} here"})
+        return status, b"" if answer is None else json.dumps(answer).encode()
+
+
+@contextmanager
+def loopback_sshd(authorized: paramiko.PKey, *host_keys: paramiko.PKey) -> Iterator[LoopbackSshd]:
+    """A server that is gone when the context ends."""
+    sshd = LoopbackSshd(host_keys, authorized)
+    try:
+        yield sshd
+    finally:
+        sshd.close()
