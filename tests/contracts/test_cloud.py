@@ -310,7 +310,7 @@ def test_a_label_replaces_tags_and_notes(ready_vm: CloudVm, cloud: Cloud) -> Non
     cloud.label(ready_vm.id, frozenset({"ds-bot", "ds-op-x"}), '{"b": 2}')
 
     vm = cloud.get(ready_vm.id)
-    assert (vm.tags, vm.notes) == ({"ds-bot", "ds-op-x"}, '{"b": 2}')
+    assert (vm.tags, vm.notes) == (frozenset({"ds-bot", "ds-op-x"}), '{"b": 2}')
     [listed] = cloud.vms()
     assert (listed.tags, listed.notes) == (vm.tags, vm.notes)
 

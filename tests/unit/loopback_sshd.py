@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import paramiko
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from bot.models import HostAccess
 
@@ -38,7 +39,9 @@ class LoopbackSshd:
 
     def access(self, host_key: paramiko.PKey | None) -> HostAccess:
         """How to reach it, with that key pinned."""
-        pinned = host_key and f"{host_key.get_name()} {host_key.get_base64()} a comment"
+        pinned = None
+        if host_key is not None:
+            pinned = f"{host_key.get_name()} {host_key.get_base64()} a comment"
         return HostAccess("127.0.0.1", pinned, port=self._listener.getsockname()[1])
 
     def cut(self) -> None:
@@ -81,10 +84,10 @@ class _Session(paramiko.ServerInterface):
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         self._sshd.auth_attempts += 1
         is_ours = key.asbytes() == self._sshd.authorized.asbytes()
-        return paramiko.AUTH_SUCCESSFUL if is_ours else paramiko.AUTH_FAILED
+        return AUTH_SUCCESSFUL if is_ours else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+        return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         act = self._sshd.commands.get(command.decode())
