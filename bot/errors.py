@@ -2,6 +2,7 @@
 
     BotError
     ├── UserError            the person can put it right: shown as is, with what to type instead
+    │   ├── NotAllowed       somebody else may do it, this person may not
     │   └── ConfigError      the operator can: every mistake in the settings, all at once
     └── OutsideError         a system outside did not do its part; the foreign text stays in
         │                    __cause__ and in the log
@@ -29,7 +30,9 @@ says that an act may be repeated: after CloudUnknown, look before ordering again
 
 from __future__ import annotations
 
-from bot.models import Text
+from collections.abc import Sequence
+
+from bot.models import Choice, Text
 
 
 class BotError(Exception):
@@ -45,12 +48,20 @@ class BotError(Exception):
 class UserError(BotError):
     """Something the person typed or clicked cannot be done. Nothing was changed.
 
-    `instead` is a whole command that would work, or None when there is none to suggest.
+    `instead` is what to type (without the `/ds`), or None when there is nothing to suggest.
+    `choices` are offered as buttons.
     """
 
-    def __init__(self, text: Text, instead: str | None = None) -> None:
+    def __init__(
+        self, text: Text, instead: str | None = None, choices: Sequence[Choice] = ()
+    ) -> None:
         super().__init__(text)
         self.instead = instead
+        self.choices = tuple(choices)
+
+
+class NotAllowed(UserError):
+    """The person may not do that; somebody else may."""
 
 
 class ConfigError(UserError):

@@ -34,6 +34,19 @@ class Text:
         return self.msgid.format(**self.params)
 
 
+def msgid(sentence: str) -> str:
+    """Mark a sentence that becomes a `Text` elsewhere, so that the translators find it."""
+    return sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something a person may do next: a label and the command that does it, as if typed."""
+
+    label: Text
+    command: str
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The person who typed or clicked, and where. Ids are Slack's; names are never trusted."""
@@ -252,17 +265,25 @@ class Vm:
         return f"{self.hostname}.{self.domain}"
 
 
+@dataclass(frozen=True, slots=True)
+class MessageRef:
+    """A message that we posted: needed to edit it. `channel_id` is the one Slack answered with."""
+
+    channel_id: str
+    ts: str
+
+
 class OperationState(StrEnum):
     """How far an operation is."""
 
     REQUESTED = "requested"
-    RUNNING = "running"
     DONE = "done"
+    REFUSED = "refused"  # said no to, nothing was changed
     FAILED = "failed"
 
     @property
     def is_final(self) -> bool:
-        return self in (OperationState.DONE, OperationState.FAILED)
+        return self is not OperationState.REQUESTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,11 +296,5 @@ class Operation:
     caller: Caller
     requested_at: datetime
     state: OperationState = OperationState.REQUESTED
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRef:
-    """A message that we posted: needed to edit it. `channel_id` is the one Slack answered with."""
-
-    channel_id: str
-    ts: str
+    response_url: str | None = field(default=None, repr=False)  # good for 30 minutes
+    message: MessageRef | None = None  # the card, once it is posted

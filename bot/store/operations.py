@@ -1,0 +1,113 @@
+"""Operations: recorded before they are acked, found again after a crash."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.models import Caller, MessageRef, Operation, OperationState
+from bot.store.tables import operations
+
+
+class OperationStore:
+    """The `operations` table. For many threads and processes."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def record(self, operation: Operation, *, unless_within: timedelta | None = None) -> bool:
+        """Write a new operation down; False when its id is known, so that it is done once only.
+
+        unless_within: False as well when the same person asked for exactly the same that shortly
+        before (a double click).
+        """
+        try:
+            with self._engine.begin() as connection:
+                if unless_within and _was_just_asked(connection, operation, unless_within):
+                    return False
+                connection.execute(operations.insert().values(_row(operation)))
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def get(self, op_id: str) -> Operation:
+        """One operation. Raises LookupError."""
+        with self._engine.connect() as connection:
+            row = connection.execute(operations.select().filter_by(id=op_id)).one_or_none()
+        if row is None:
+            raise LookupError(op_id)
+        return _operation(row)
+
+    def unfinished(self) -> list[str]:
+        """Ids of all operations that have no final state, oldest first."""
+        query = (
+            sa.select(operations.c.id)
+            .where(operations.c.state == OperationState.REQUESTED)
+            .order_by(operations.c.requested_at)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
+    def posted(self, op_id: str, message: MessageRef) -> None:
+        """Remember the operation's card."""
+        self._update(op_id, message_channel=message.channel_id, message_ts=message.ts)
+
+    def finish(
+        self, op_id: str, state: OperationState, at: datetime, incident: str | None = None
+    ) -> None:
+        """The operation's final state; its response_url is of no more use."""
+        self._update(op_id, state=state, ended_at=at, incident=incident, response_url=None)
+
+    def forget(self, before: datetime) -> int:
+        """Delete operations that ended before an instant; gives their number."""
+        old = operations.delete().where(operations.c.ended_at < before)
+        with self._engine.begin() as connection:
+            return connection.execute(old).rowcount
+
+    def ping(self) -> None:
+        """Raises SQLAlchemyError when the database does not answer."""
+        with self._engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    def _update(self, op_id: str, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(operations.update().filter_by(id=op_id).values(values))
+
+
+def _was_just_asked(connection: sa.Connection, operation: Operation, within: timedelta) -> bool:
+    recent = sa.select(operations.c.args).where(
+        operations.c.user_id == operation.caller.user_id,
+        operations.c.kind == operation.kind,
+        operations.c.requested_at > operation.requested_at - within,
+    )
+    return any(args == operation.args for args in connection.scalars(recent))
+
+
+def _row(operation: Operation) -> dict[str, Any]:
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "args": operation.args,
+        "user_id": operation.caller.user_id,
+        "team_id": operation.caller.team_id,
+        "channel_id": operation.caller.channel_id,
+        "requested_at": operation.requested_at,
+        "state": operation.state,
+        "response_url": operation.response_url,
+    }
+
+
+def _operation(row: sa.Row[Any]) -> Operation:
+    message = MessageRef(row.message_channel, row.message_ts) if row.message_ts else None
+    return Operation(
+        id=row.id,
+        kind=row.kind,
+        args=row.args,
+        caller=Caller(row.user_id, row.team_id, row.channel_id),
+        requested_at=row.requested_at,
+        state=OperationState(row.state),
+        response_url=row.response_url,
+        message=message,
+    )

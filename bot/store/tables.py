@@ -1,0 +1,100 @@
+"""The tables, as SQLAlchemy sees them. Migrations change them: `bot/store/migrations`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC instant; SQLite keeps it without its zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses naive times: nobody knows what they mean."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone: {value}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Always aware."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("user_id", String(40), nullable=False),
+    Column("team_id", String(40), nullable=False),
+    Column("channel_id", String(40), nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("ended_at", Instant),
+    Column("response_url", Text),
+    Column("message_channel", String(40)),
+    Column("message_ts", String(40)),
+    Column("incident", String(40)),
+    Index("operations_by_state", "state", "requested_at"),
+)
+
+vms = Table(
+    "vms",
+    metadata,
+    Column("op_id", String(40), primary_key=True),
+    Column("hostname", String(63), nullable=False),
+    Column("domain", String(253), nullable=False),
+    Column("owner_id", String(40), nullable=False),
+    Column("channel_id", String(40), nullable=False),
+    Column("team_id", String(40), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("is_live", Boolean, nullable=False),
+    Column("image", String(80), nullable=False),
+    Column("cpus", Integer, nullable=False),
+    Column("memory_mb", Integer, nullable=False),
+    Column("datacenter", String(40), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("cloud_id", BigInteger),
+    Column("address", String(60)),
+    Column("host_key", Text),
+    Column("hourly_rate", Numeric(12, 5)),
+    Column("ready_at", Instant),
+    Column("ended_at", Instant),
+    # One live VM per name, whoever asks and however many replicas there are.
+    Index(
+        "vms_live_name",
+        "hostname",
+        "domain",
+        unique=True,
+        sqlite_where=text("is_live"),
+        postgresql_where=text("is_live"),
+    ),
+    Index("vms_by_owner", "owner_id", "is_live"),
+)
