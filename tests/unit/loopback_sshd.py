@@ -12,7 +12,12 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import paramiko
-from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_SUCCESSFUL,
+    OPEN_SUCCEEDED,
+    cMSG_CHANNEL_SUCCESS,
+)
 
 from bot.models import HostAccess
 
@@ -64,19 +69,39 @@ class LoopbackSshd:
             except OSError:
                 return
             self.connections += 1
-            transport = paramiko.Transport(sock)
+            transport = _Transport(sock)
             transport.set_log_channel("tests.loopback_sshd")
             for key in self.host_keys:
                 transport.add_server_key(key)
             with self.lock:
                 self._transports.append(transport)
             # with an event, start_server returns at once, and failures stay in its thread
-            transport.start_server(threading.Event(), server=_Session(self))
+            transport.start_server(threading.Event(), server=_Session(self, transport))
+
+
+class _Transport(paramiko.Transport):
+    """Begins a command only when the client was told that it is accepted, as OpenSSH does.
+
+    paramiko 5.1 asks the server interface first and answers after that (Channel._handle_request): a
+    command begun there could end, and close its channel, before the answer is out.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.accepted: threading.Thread | None = None
+
+    def _send_user_message(self, message: paramiko.Message) -> None:
+        super()._send_user_message(message)  # type: ignore[misc]  # not in the stubs
+        is_ours = threading.current_thread() is self
+        if is_ours and self.accepted and message.asbytes().startswith(cMSG_CHANNEL_SUCCESS):
+            self.accepted.start()
+            self.accepted = None
 
 
 class _Session(paramiko.ServerInterface):
-    def __init__(self, sshd: LoopbackSshd) -> None:
+    def __init__(self, sshd: LoopbackSshd, transport: _Transport) -> None:
         self._sshd = sshd
+        self._transport = transport
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"
@@ -96,19 +121,21 @@ class _Session(paramiko.ServerInterface):
         with self._sshd.lock:
             self._sshd.sessions += 1
             self._sshd.most_sessions = max(self._sshd.most_sessions, self._sshd.sessions)
-        threading.Thread(target=self._perform, args=(act, channel), daemon=True).start()
+        self._transport.accepted = threading.Thread(
+            target=self._perform, args=(act, channel), daemon=True
+        )
         return True
 
     def _perform(self, act: Command, channel: paramiko.Channel) -> None:
         try:
             status = act(channel)
             channel.send_exit_status(status)
+            channel.close()
         except (OSError, EOFError, paramiko.SSHException):
-            return  # the connection was cut
+            return  # the connection was cut, and every channel with it
         finally:
             with self._sshd.lock:
                 self._sshd.sessions -= 1
-            channel.close()
 
 
 class LoopbackEngine:
