@@ -6,18 +6,20 @@ import re
 from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_PART = re.compile(r"(\d+)([smhd])")
+_PART = re.compile(r"([0-9]{1,9})([smhd])")
+_WHOLE = re.compile(rf"(?:{_PART.pattern})+")
+_LONGEST = timedelta(days=3650)  # far above any policy, far below where dates end
 
 
 def parse_duration(text: str) -> timedelta:
     """The duration that `text` says, such as `90s`, `15m`, `1h30m` or `2d`.
 
-    Raises ValueError naming the value and the allowed form.
+    Raises ValueError naming the value and the allowed form, also for more than ten years.
     """
     compact = text.strip().lower().replace(" ", "")
-    if not re.fullmatch(r"(\d+[smhd])+", compact):
-        raise ValueError(f"{text!r} is not a duration; write it like 90s, 15m, 1h30m or 2d")
     seconds = sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(compact))
+    if not _WHOLE.fullmatch(compact) or seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{text!r} is not a duration; write it like 90s, 15m, 1h30m or 2d")
     return timedelta(seconds=seconds)
 
 

@@ -16,9 +16,9 @@
         │   ├── HostKeyMismatch    something else answers at that address: nothing was sent
         │   ├── EngineMissing      SSH works, there is no Docker Engine
         │   ├── EngineRefused      the engine said no, nothing was changed
-        │   ├── ImageNotFound      no registry has that image
-        │   ├── PortTaken          that host port is in use
-        │   ├── NameTaken          a container of that name exists
+        │   │   ├── ImageNotFound  no registry has that image
+        │   │   ├── PortTaken      that host port is in use
+        │   │   └── NameTaken      a container of that name exists
         │   └── ContainerNotFound  no such container (any more)
         └── ChatError
             ├── ChatRefused        Slack said no (not in channel, archived, bad blocks …)
