@@ -31,15 +31,20 @@ SOFTLAYER_ENDPOINT = "https://api.softlayer.com/xmlrpc/v3.1"
 SLACK_API = "https://slack.com/api/"
 
 
-def _as_duration(value: object) -> object:
-    if isinstance(value, str):
-        milliseconds = re.fullmatch(r"(\d+)ms", value.strip())
-        if milliseconds:
-            return timedelta(milliseconds=int(milliseconds[1]))
-        return parse_duration(value)
+def _as_duration(value: object) -> timedelta:
+    duration = _read_duration(value)
+    if duration <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return duration
+
+
+def _read_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
-    raise ValueError("write a duration like 90s, 15m, 1h30m or 2d")
+    if not isinstance(value, str):
+        raise ValueError("write a duration like 90s, 15m, 1h30m or 2d")
+    milliseconds = re.fullmatch(r"([0-9]{1,9})ms", value.strip())
+    return timedelta(milliseconds=int(milliseconds[1])) if milliseconds else parse_duration(value)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
