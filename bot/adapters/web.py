@@ -54,9 +54,7 @@ def _look(url: str, deadline: float) -> tuple[int, str | None]:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", target, headers={"User-Agent": "ds-bot", "Accept": "*/*"})
             response = connection.getresponse()
-            _remaining(
-                deadline
-            )  # cut in the middle of its headers, an answer looks like a whole one
+            _remaining(deadline)  # cut among its headers, an answer looks like a whole one
             return response.status, response.getheader("Location")
 
 
