@@ -1,1 +1,259 @@
 """Wiring: the one file that joins real adapters, services and handlers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.adapters.bolt import Identity, bolt_app
+from bot.adapters.clock import SystemClock
+from bot.adapters.docker_host import DockerHosts
+from bot.adapters.durable import DurableEngine
+from bot.adapters.health import Check, Health
+from bot.adapters.http_server import HttpServer
+from bot.adapters.slack import SlackChat
+from bot.adapters.slack_api import SlackAccess
+from bot.adapters.slack_http import SlackRequests
+from bot.adapters.slack_socket import SlackSocket
+from bot.adapters.softlayer import SoftLayerCloud
+from bot.adapters.softlayer_client import SoftLayerAccount
+from bot.adapters.vm_identity import VmIdentity
+from bot.adapters.web import HttpWeb
+from bot.errors import BotError, ConfigError
+from bot.metrics import show_operations, show_vms
+from bot.ports import Chat, Clock, Cloud, ContainerHosts, Web
+from bot.schedule import Schedule
+from bot.services.apps import RunApp
+from bot.services.fleet import Fleet
+from bot.services.kill import KillContainers
+from bot.services.operations import Act, Operations, Runner
+from bot.services.questions import Questions
+from bot.services.vm_cancel import CancelVm
+from bot.services.vm_find import VmFinder
+from bot.services.vm_order import Identity as VmOrderIdentity
+from bot.services.vm_order import OrderVm
+from bot.services.vm_prepare import Preparation, PrepareVm
+from bot.store import OperationStore, VmStore, open_database
+from config.settings import Policy, Settings, missing_for_serve
+from handlers.boundary import Boundary
+from handlers.grammar import Grammar
+from handlers.register import register
+
+log = logging.getLogger(__name__)
+
+_DRAIN = timedelta(seconds=20)
+_SIEVE = timedelta(minutes=1)
+_HOUSEKEEPING = timedelta(hours=6)
+_STALE_TICK = 3 * _SIEVE
+
+
+def acts(
+    policy: Policy,
+    *,
+    cloud: Cloud,
+    hosts: ContainerHosts,
+    web: Web,
+    clock: Clock,
+    vms: VmStore,
+    operations: OperationStore,
+    identity: VmOrderIdentity,
+    fleet: Fleet,
+) -> Mapping[str, Act]:
+    """What each kind of operation does. Tests and production share this."""
+    finder = VmFinder(cloud, policy, clock)
+    preparation = Preparation(cloud, hosts, vms, policy, clock)
+    return {
+        "vm": OrderVm(cloud, vms, identity, finder, preparation, policy, clock),
+        "vm prepare": PrepareVm(vms, finder, preparation, policy, clock),
+        "vm cancel": CancelVm(cloud, hosts, vms, operations, finder, policy, clock),
+        "app": RunApp(fleet, vms, web, policy),
+        "kill": KillContainers(fleet, vms, policy),
+    }
+
+
+class Core:
+    """Everything between Slack's payloads and the outside, over any adapters."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        database_url: str,
+        *,
+        cloud: Cloud,
+        hosts: ContainerHosts,
+        web: Web,
+        chat: Chat,
+        clock: Clock,
+        identity: VmOrderIdentity,
+    ) -> None:
+        engine = open_database(database_url)
+        self.operation_store = OperationStore(engine)
+        self.vm_store = VmStore(engine)
+        self.fleet = Fleet(hosts, self.vm_store, policy.access, policy.timeouts.host_query)
+        self.operations = Operations(self.operation_store, clock)
+        self.runner = Runner(
+            acts(
+                policy,
+                cloud=cloud,
+                hosts=hosts,
+                web=web,
+                clock=clock,
+                vms=self.vm_store,
+                operations=self.operation_store,
+                identity=identity,
+                fleet=self.fleet,
+            ),
+            self.operation_store,
+            chat,
+            clock,
+            policy.access,
+            policy.command,
+        )
+        questions = Questions(self.fleet, self.vm_store, policy, clock)
+        self.grammar = Grammar(policy)
+        self.boundary = Boundary(
+            self.grammar, self.operations, questions, chat, policy.access, clock
+        )
+        self._engine = engine
+
+    def close(self) -> None:
+        """Finish answers under way and close the database."""
+        self.boundary.close()
+        self.fleet.close()
+        self._engine.dispose()
+
+
+class Bot:
+    """The bot of one process: Slack, worker and scheduler. `start`, then `close`."""
+
+    def __init__(self, settings: Settings, *, transport: str, port: int) -> None:
+        """Raises ConfigError when a setting is missing or the home directory is in use."""
+        missing = missing_for_serve(settings.env, transport)
+        if missing:
+            raise ConfigError(missing)
+        env, policy = settings.env, settings.policy
+        self._settings = settings
+        self._identity = Identity()
+        self._clock = SystemClock()
+        token = _secret(env.slack_bot_token)
+        self._chat = SlackChat(SlackAccess(token, env.slack_api_url), self._clock)
+        self._cloud = _cloud(settings, self._clock)
+        vm_identity = VmIdentity(env.ds_home, pins_host_keys=policy.vm.host_key == "pinned")
+        self._hosts = DockerHosts(vm_identity.key)
+        self._core = Core(
+            policy,
+            env.database,
+            cloud=self._cloud,
+            hosts=self._hosts,
+            web=HttpWeb(),
+            chat=self._chat,
+            clock=self._clock,
+            identity=vm_identity,
+        )
+        self._engine = DurableEngine(
+            env.database, env.ds_home, self._core.runner.run, on_crash=self._core.runner.give_up
+        )
+        self._schedule = Schedule(self._clock)
+        self._health = Health()
+        client = WebClient(token, base_url=env.slack_api_url, retry_handlers=[])
+        secret = _secret(env.slack_signing_secret) if env.slack_signing_secret else None
+        app = bolt_app(client, secret, lambda: self._identity)
+        register(app, self._core.boundary, policy.command)
+        requests = SlackRequests(app, secret) if transport == "http" and secret else None
+        self._http = HttpServer(self._health, port=port, slack=requests)
+        self._socket = (
+            SlackSocket(app, _secret(env.slack_app_token)) if transport == "socket" else None
+        )
+        self._register_checks()
+        self._register_jobs()
+
+    def start(self) -> None:
+        """Take up what an earlier process left, then Slack. Raises ConfigError, OSError."""
+        self._engine.launch()
+        self._core.operations.start(self._engine)
+        self._http.start()
+        if self._socket is not None:
+            self._socket.start()
+        self._schedule.start()
+
+    def wait_connected(self, timeout: timedelta) -> bool:
+        """Whether Slack can reach us, as soon as it can; in HTTP mode that is Slack's business."""
+        return self._socket is None or self._socket.wait_connected(timeout)
+
+    @property
+    def url(self) -> str:
+        """Where /healthz is answered."""
+        return self._http.url
+
+    def close(self) -> None:
+        """Take nothing more, finish what is quick, leave the rest to the next process."""
+        if self._socket is not None:
+            self._socket.close()
+        self._http.close()
+        self._core.operations.stop()
+        self._schedule.stop()
+        self._engine.close(_DRAIN)
+        self._core.close()
+        self._chat.close()
+        self._hosts.close()
+        self._cloud.close()
+
+    def _register_checks(self) -> None:
+        health, socket = self._health, self._socket
+        health.register("database", self._check_database)
+        health.register("worker", lambda: Check(self._engine.is_healthy()))
+        health.register("scheduler", self._check_scheduler)
+        health.register("cloud", lambda: Check(True, self._cloud.check()))
+        health.register("slack", socket.check if socket is not None else self._check_slack)
+
+    def _check_database(self) -> Check:
+        self._core.operation_store.ping()
+        return Check(True)
+
+    def _check_scheduler(self) -> Check:
+        age = self._schedule.last_tick_age()
+        if age is None:
+            return Check(False, "no tick yet")
+        return Check(age < _STALE_TICK, age_s=age.total_seconds())
+
+    def _check_slack(self) -> Check:
+        return Check(True, self._chat.check().team_id)
+
+    def _register_jobs(self) -> None:
+        self._schedule.every(_SIEVE, "watch", self._watch)
+        self._schedule.every(_HOUSEKEEPING, "housekeeping", self._forget_old)
+
+    def _watch(self) -> None:
+        """Know who we are in Slack, keep the cloud's offers warm, and show what there is."""
+        show_operations(self._core.operation_store.counts())
+        show_vms(self._core.vm_store.counts())
+        if self._identity.bot_id is None:
+            who = self._chat.check()
+            self._identity = Identity(who.team_id, who.bot_id, who.user_id)
+        self._cloud.offers()
+
+    def _forget_old(self) -> None:
+        before = self._clock.now() - self._settings.policy.keep.operations
+        self._core.operation_store.forget(before)
+        self._engine.forget(before)
+
+
+def _cloud(settings: Settings, clock: Clock) -> SoftLayerCloud:
+    env = settings.env
+    account = SoftLayerAccount(env.sl_username or "", _secret(env.sl_api_key), env.sl_endpoint_url)
+    return SoftLayerCloud(
+        account,
+        clock,
+        nic_mbps=settings.policy.vm.nic_mbps,
+        act_timeout=settings.policy.timeouts.order,
+    )
+
+
+def _secret(value: Any) -> str:
+    if value is None:
+        raise BotError("a secret is missing")
+    return str(value.get_secret_value())

@@ -40,6 +40,21 @@ def msgid(sentence: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """A parameter of a `Text`: somebody in Slack, shown by the name that the reader knows."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A parameter of a `Text`: an address that we made ourselves, shown as a link."""
+
+    url: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """Something a person may do next: a label and the command that does it, as if typed."""
 

@@ -66,6 +66,13 @@ class OperationStore:
         with self._engine.begin() as connection:
             return connection.execute(old).rowcount
 
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many operations there are, by kind and state."""
+        kind, state = operations.c.kind, operations.c.state
+        query = sa.select(kind, state, sa.func.count()).group_by(kind, state)
+        with self._engine.connect() as connection:
+            return {(row[0], row[1]): row[2] for row in connection.execute(query)}
+
     def ping(self) -> None:
         """Raises SQLAlchemyError when the database does not answer."""
         with self._engine.connect() as connection:

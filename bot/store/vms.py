@@ -79,6 +79,12 @@ class VmStore:
         with self._engine.connect() as connection:
             return [_vm(row) for row in connection.execute(query)]
 
+    def counts(self) -> dict[str, int]:
+        """How many VMs there are, by state."""
+        query = sa.select(vms.c.state, sa.func.count()).group_by(vms.c.state)
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
     def change(
         self, op_id: str, *, unless: frozenset[VmState] = frozenset(), **values: Any
     ) -> bool:

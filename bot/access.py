@@ -1,0 +1,58 @@
+"""Who may do what: pure rules over Slack ids. In doubt the answer is no."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Protocol
+
+from bot.errors import NotAllowed
+from bot.models import Caller, Member, Person, Text
+
+
+class Rules(Protocol):
+    """Whom the operator lets in. Empty collections do not narrow."""
+
+    @property
+    def users(self) -> Collection[str]: ...
+
+    @property
+    def channels(self) -> Collection[str]: ...
+
+    @property
+    def admins(self) -> Collection[str]: ...
+
+
+def require_member(caller: Caller, member: Member, rules: Rules) -> None:
+    """Raises NotAllowed unless the person may use the bot here."""
+    if not member.is_full_member:
+        raise NotAllowed(Text("Only full members of this workspace may use the bot."))
+    if caller.user_id in rules.admins:
+        return
+    if rules.users and caller.user_id not in rules.users:
+        raise NotAllowed(
+            Text("You are not on the list of people who may use the bot. Ask its operator.")
+        )
+    if rules.channels and caller.channel_id not in rules.channels:
+        raise NotAllowed(Text("The bot does not take commands in this channel."))
+
+
+def is_owner_or_admin(caller: Caller, owner_id: str | None, rules: Rules) -> bool:
+    """Whether somebody may act on what `owner_id` owns. What nobody owns is the admins'."""
+    return caller.user_id in rules.admins or caller.user_id == owner_id
+
+
+def require_owner(caller: Caller, owner_id: str | None, rules: Rules, what: str) -> None:
+    """Raises NotAllowed unless the person owns `what` or is an admin."""
+    if is_owner_or_admin(caller, owner_id, rules):
+        return
+    if owner_id is None:
+        raise NotAllowed(
+            Text("`{what}` was not started by the bot; only an admin may do that.", what=what)
+        )
+    raise NotAllowed(
+        Text(
+            "`{what}` belongs to {owner}; only they or an admin may do that.",
+            what=what,
+            owner=Person(owner_id),
+        )
+    )

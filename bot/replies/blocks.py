@@ -1,0 +1,125 @@
+"""Block Kit, within Slack's limits (docs.slack.dev/reference/block-kit; slack.md §2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.models import Choice, Text
+from bot.replies.texts import plain, say
+
+Block = dict[str, Any]
+
+MAX_SECTION = 2900  # characters; Slack's limit is 3,000, 10 % stay free for how it counts
+MAX_BUTTON = 75
+MAX_BUTTON_VALUE = 2000
+MAX_ACTIONS = 25
+
+RUN = "run"
+"""action_id of buttons whose value is a command, done as if typed."""
+
+PASSWORD = "password"
+"""action_id of buttons that show a container's password to its owner."""
+
+OPEN = "open"
+"""action_id of buttons that only open an address; Slack reports the click all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button. `confirm`: the question asked before a click counts."""
+
+    label: Text
+    action: str = RUN
+    value: str = ""
+    url: str | None = None
+    style: str | None = None  # "primary" or "danger"
+    confirm: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A message: its text is what screen readers and notifications say."""
+
+    text: str
+    blocks: list[Block]
+
+
+def command_button(choice: Choice, **looks: Any) -> Button:
+    """A button that runs a command."""
+    return Button(choice.label, RUN, choice.command, **looks)
+
+
+def password_value(vm_id: str, container_id: str) -> str:
+    """Which container's password a button shows; input like any other when it comes back."""
+    return json.dumps({"vm": vm_id, "container": container_id})
+
+
+def section(text: str, accessory: Block | None = None) -> Block:
+    """A paragraph of mrkdwn, cut where Slack would refuse it."""
+    block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, MAX_SECTION)}}
+    return block | {"accessory": accessory} if accessory else block
+
+
+def context(text: str) -> Block:
+    """A line in small print."""
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, MAX_SECTION)}]}
+
+
+def header(text: str) -> Block:
+    """A heading of plain text."""
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(text, 150)}}
+
+
+def actions(buttons: Sequence[Button], language: str) -> Block:
+    """A row of buttons, the first 25."""
+    elements = [button(each, language, i) for i, each in enumerate(buttons[:MAX_ACTIONS])]
+    return {"type": "actions", "elements": elements}
+
+
+def button(looks: Button, language: str, number: int = 0) -> Block:
+    """One button. Action ids must differ within a block, so each carries its number."""
+    label = cut(plain(looks.label, language), MAX_BUTTON)
+    block: Block = {
+        "type": "button",
+        "action_id": f"{looks.action}:{number}",
+        "text": {"type": "plain_text", "text": label, "emoji": True},
+    }
+    if looks.value:
+        block["value"] = looks.value
+    if looks.url:
+        block["url"] = looks.url
+    if looks.style:
+        block["style"] = looks.style
+    if looks.confirm:
+        block["confirm"] = _confirm(looks.confirm, label, language, looks.style)
+    return block
+
+
+def cut(text: str, most: int) -> str:
+    """The text, its end left out when it is longer than `most` characters."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def joined(lines: Iterable[str]) -> list[Block]:
+    """Lines as few sections, each within Slack's limit."""
+    blocks: list[Block] = []
+    page = ""
+    for line in lines:
+        if page and len(page) + len(line) + 1 > MAX_SECTION:
+            blocks.append(section(page))
+            page = ""
+        page = f"{page}\n{line}" if page else line
+    return [*blocks, section(page)] if page else blocks
+
+
+def _confirm(question: Text, yes: str, language: str, style: str | None) -> Block:
+    confirm: Block = {
+        "title": {"type": "plain_text", "text": cut(yes, 100)},
+        "text": {"type": "plain_text", "text": cut(plain(question, language), 300)},
+        "confirm": {"type": "plain_text", "text": cut(yes, 30)},
+        "deny": {"type": "plain_text", "text": cut(say(Text("Not now"), language), 30)},
+    }
+    return confirm | {"style": style} if style else confirm

@@ -1,0 +1,164 @@
+"""The containers of many VMs at once; a dead VM never delays the others."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.access import Rules, is_owner_or_admin, require_owner
+from bot.errors import BotError, HostError, UserError
+from bot.models import Caller, Choice, Container, HostAccess, Text, Vm
+from bot.ports import ContainerHost, ContainerHosts
+from bot.store import VmStore
+
+OWNER, OPERATION, APP, CHANNEL = (
+    "ds-bot.owner",
+    "ds-bot.operation",
+    "ds-bot.app",
+    "ds-bot.channel",
+)
+"""Labels of the containers that the bot starts."""
+
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A VM's containers, or why they are not known."""
+
+    vm: Vm
+    containers: Sequence[Container] = ()
+    trouble: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A container and the VM it is on."""
+
+    vm: Vm
+    container: Container
+
+
+class Fleet:
+    """Reaches the VMs that the store knows."""
+
+    def __init__(
+        self, hosts: ContainerHosts, vms: VmStore, rules: Rules, host_timeout: timedelta
+    ) -> None:
+        self._hosts = hosts
+        self._vms = vms
+        self._rules = rules
+        self._host_timeout = host_timeout
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fleet")
+
+    def host(self, vm: Vm) -> ContainerHost:
+        """The VM's engine. Raises UserError when the VM is not that far."""
+        if vm.address is None or vm.host_key is None:
+            raise UserError(Text("`{name}` is not ready yet.", name=vm.hostname), "vm list")
+        return self._hosts.on(HostAccess(vm.address, vm.host_key))
+
+    def survey(self, vms: Sequence[Vm], *, all: bool = False) -> list[Surveyed]:
+        """Ask all VMs at the same time; each has the same few seconds to answer."""
+        asked = [(vm, self._pool.submit(self._containers, vm, all)) for vm in vms]
+        wait([future for _, future in asked], timeout=self._host_timeout.total_seconds())
+        return [self._surveyed(vm, future) for vm, future in asked]
+
+    def locate(self, ids: Sequence[str], vm_name: str | None, caller: Caller) -> list[Located]:
+        """The containers meant by ids, beginnings of ids, or names; all that the person may stop.
+
+        Raises UserError when one is unknown or ambiguous, NotAllowed.
+        """
+        surveyed = self.survey(self._candidates(vm_name), all=True)
+        located = [Located(each.vm, one) for each in surveyed for one in each.containers]
+        silent = [each.vm.hostname for each in surveyed if each.trouble is not None]
+        found = [self._meant(name, located, silent, caller) for name in ids]
+        for one in found:
+            self._require_rights(one, caller)
+        return list({one.container.id: one for one in found}.values())
+
+    def may_stop(self, container: Container, vm: Vm, caller: Caller) -> bool:
+        """Whether it is the person's container, or on their VM, or they are an admin."""
+        owners = (container.labels.get(OWNER), vm.owner_id)
+        return any(is_owner_or_admin(caller, owner, self._rules) for owner in owners)
+
+    def close(self) -> None:
+        """End the threads; what still waits for a dead VM ends with the process."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _containers(self, vm: Vm, all: bool) -> list[Container]:
+        return self.host(vm).containers(all=all)
+
+    def _surveyed(self, vm: Vm, future: Future[list[Container]]) -> Surveyed:
+        if not future.done():
+            future.cancel()
+            return Surveyed(vm, trouble=Text("{vm} does not answer", vm=vm.hostname))
+        try:
+            return Surveyed(vm, future.result())
+        except (HostError, BotError) as error:
+            return Surveyed(vm, trouble=error.text)
+
+    def _candidates(self, vm_name: str | None) -> list[Vm]:
+        reachable = [vm for vm in self._vms.live() if vm.address and vm.host_key]
+        if vm_name is None:
+            return reachable
+        named = [vm for vm in reachable if vm.hostname == vm_name]
+        if not named:
+            raise UserError(
+                Text("There is no VM `{name}` that could be asked.", name=vm_name), "vm list"
+            )
+        return named
+
+    def _meant(
+        self, name: str, located: Sequence[Located], silent: Sequence[str], caller: Caller
+    ) -> Located:
+        exact = [one for one in located if name in (one.container.id, one.container.name)]
+        meant = exact or [one for one in located if one.container.id.startswith(name)]
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            raise _ambiguous(name, meant)
+        own = [one for one in located if self.may_stop(one.container, one.vm, caller)]
+        raise _unknown(name, own, silent)
+
+    def _require_rights(self, one: Located, caller: Caller) -> None:
+        if not self.may_stop(one.container, one.vm, caller):
+            owner = one.container.labels.get(OWNER)
+            require_owner(caller, owner, self._rules, one.container.short_id)
+
+
+def _ambiguous(name: str, meant: Sequence[Located]) -> UserError:
+    choices = [
+        Choice(
+            Text("{id} {name}", id=one.container.short_id, name=one.container.name),
+            f"kill {one.container.short_id}",
+        )
+        for one in meant[:10]
+    ]
+    return UserError(
+        Text(
+            "`{name}` is the beginning of {count} containers' ids. Which one?",
+            name=name,
+            count=len(meant),
+        ),
+        choices=choices,
+    )
+
+
+def _unknown(name: str, own: Sequence[Located], silent: Sequence[str]) -> UserError:
+    if silent:
+        return UserError(
+            Text(
+                "No container `{name}` was found, but {vms} did not answer.",
+                name=name,
+                vms=list(silent),
+            ),
+            "ps",
+        )
+    known = {one.container.short_id: one for one in own} | {one.container.name: one for one in own}
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return UserError(Text("There is no container `{name}`.", name=name), f"kill {near[0]}")
+    return UserError(Text("There is no container `{name}`.", name=name), "ps")

@@ -1,0 +1,269 @@
+"""From a request to its end: recorded, admitted, carried out, told.
+
+An operation's id is made from what Slack sent, so the same click or command is one operation
+however often it is delivered. `Operations` records and starts them; `Runner` is what the durable
+engine calls, again after each crash, until the operation has ended.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from bot.access import Rules, require_member
+from bot.errors import BotError, ChatError, ChatRefused, UserError
+from bot.models import Caller, Choice, Operation, OperationState, Text
+from bot.ports import Chat, Clock, Engines, Journal
+from bot.replies.answers import refusal_reply
+from bot.replies.card import Card
+from bot.services.recorded import Json, text_from_json, text_to_json
+from bot.services.work import Failed, Outcome, Work, tell_end
+from bot.store import OperationStore
+
+log = logging.getLogger(__name__)
+
+# A second click on the same button within this time is the same wish.
+DOUBLE_CLICK = timedelta(seconds=3)
+
+
+class Act(Protocol):
+    """One kind of operation: may it be done, doing it, and what to say when it fails."""
+
+    def title(self, op: Operation) -> Text:
+        """What the card is headed with."""
+
+    def admit(self, op: Operation) -> Json:
+        """What `carry_out` needs to know; reserves what must be reserved. May be called again.
+
+        Raises UserError or OutsideError: the operation is refused and nothing was changed.
+        """
+
+    def carry_out(self, work: Work, admitted: Json) -> Outcome:
+        """Do it. Raises Failed."""
+
+    def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
+        """Put down what is left, and say what to do. failure: None when it was unexpected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody asked for, understood."""
+
+    kind: str
+    args: dict[str, Any]
+
+
+def operation_id(key: str) -> str:
+    """The id of the operation that a key of Slack's asks for: 16 lower-case letters and digits."""
+    digest = hashlib.sha256(key.encode()).digest()
+    return base64.b32encode(digest[:10]).decode("ascii").lower()
+
+
+class Operations:
+    """Takes requests down and hands them to the engine, in a thread of its own."""
+
+    def __init__(self, store: OperationStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._starter: threading.Thread | None = None
+
+    def record(
+        self,
+        request: Request,
+        caller: Caller,
+        key: str,
+        response_url: str | None,
+        *,
+        is_click: bool = False,
+    ) -> str | None:
+        """Write a request down for good, then have it started; gives the operation's id.
+
+        None: it is known already. Fast enough to be called before an ack.
+        """
+        op = Operation(
+            id=operation_id(key),
+            kind=request.kind,
+            args=request.args,
+            caller=caller,
+            requested_at=self._clock.now(),
+            response_url=response_url,
+        )
+        if not self._store.record(op, unless_within=DOUBLE_CLICK if is_click else None):
+            log.info("operation %s was asked for again", op.id)
+            return None
+        self._waiting.put(op.id)
+        return op.id
+
+    def start(self, engines: Engines) -> None:
+        """Begin to start operations, first those that an earlier process left unfinished."""
+        for op_id in self._store.unfinished():
+            self._waiting.put(op_id)
+        self._starter = threading.Thread(
+            target=self._start_each, args=(engines,), name="operations", daemon=True
+        )
+        self._starter.start()
+
+    def stop(self) -> None:
+        """Start no more. What is recorded and not started is started by the next process."""
+        if self._starter is not None:
+            self._waiting.put(None)
+            self._starter.join()
+
+    def _start_each(self, engines: Engines) -> None:
+        while (op_id := self._waiting.get()) is not None:
+            try:
+                engines.start(op_id)
+            except Exception:
+                # Whatever it is, it must not end this thread; the next start-up finds it again.
+                log.exception("operation %s could not be started", op_id)
+
+
+class Runner:
+    """Carries operations out, from their record. Called by the engine."""
+
+    def __init__(
+        self,
+        acts: Mapping[str, Act],
+        store: OperationStore,
+        chat: Chat,
+        clock: Clock,
+        rules: Rules,
+        command: str,
+        count: Callable[[str, str], None] = lambda kind, state: None,
+    ) -> None:
+        self._acts = acts
+        self._store = store
+        self._chat = chat
+        self._clock = clock
+        self._rules = rules
+        self._command = command
+        self._count = count
+
+    def run(self, op_id: str, journal: Journal) -> None:
+        """Carry one operation out, or on."""
+        op = self._store.get(op_id)
+        if op.state.is_final:
+            return
+        act = self._acts[op.kind]
+        who = journal.step("caller", lambda: self._caller(op))
+        admitted = who if "refusal" in who else journal.step("admit", lambda: self._admit(act, op))
+        if "refusal" in admitted:
+            journal.step("refuse", lambda: self._refuse(op, admitted["refusal"], who["language"]))
+            self._end(op, OperationState.REFUSED)
+            return
+        work = Work(op, journal, self._chat, self._clock, self._store, who["language"])
+        try:
+            work.open_card(act.title(op))
+        except ChatRefused as error:
+            log.warning("operation %s: nobody would see it: %s", op.id, error.code)
+            act.after_failure(op, admitted["value"], None)
+            self._refuse(op, _refusal(error), who["language"])
+            self._end(op, OperationState.REFUSED)
+            return
+        try:
+            outcome = act.carry_out(work, admitted["value"])
+        except Failed as failure:
+            advice = act.after_failure(op, admitted["value"], failure)
+            work.finish(OperationState.FAILED, _told(op, failure, advice))
+            self._count(op.kind, OperationState.FAILED)
+        else:
+            work.finish(OperationState.DONE, outcome)
+            self._count(op.kind, OperationState.DONE)
+
+    def give_up(self, op_id: str, error: BaseException) -> None:
+        """The engine has tried an operation several times, and each time it broke unexpectedly."""
+        log.error("operation %s is given up", op_id, exc_info=error)
+        op = self._store.get(op_id)
+        if op.state.is_final:
+            return
+        act = self._acts[op.kind]
+        title = act.title(op)
+        surprise = Failed("", title, Text("Something unexpected happened."))
+        outcome = _told(op, surprise, act.after_failure(op, {}, None))
+        card = Card(
+            title,
+            op.caller.user_id,
+            op.requested_at,
+            facts=outcome.facts,
+            outcome=outcome.text,
+            has_failed=True,
+            buttons=outcome.buttons,
+        )
+        try:
+            language = self._chat.member(op.caller.user_id).language
+            tell_end(self._chat, op, op.message, card, self._clock.now(), language)
+        except ChatError:
+            log.exception("operation %s: its end could not be told", op_id)
+        self._end(op, OperationState.FAILED)
+
+    # --- within ---
+
+    def _caller(self, op: Operation) -> Json:
+        """The person's language; a refusal when they may not use the bot, or nobody can tell."""
+        language = "en"
+        try:
+            member = self._chat.member(op.caller.user_id)
+            language = member.language
+            require_member(op.caller, member, self._rules)
+        except BotError as error:
+            return {"language": language, "refusal": _refusal(error)}
+        return {"language": language}
+
+    def _admit(self, act: Act, op: Operation) -> Json:
+        try:
+            return {"value": act.admit(op)}
+        except BotError as error:
+            log.info("operation %s (%s) is refused: %s", op.id, op.kind, error)
+            return {"refusal": _refusal(error)}
+
+    def _refuse(self, op: Operation, recorded: Json, language: str) -> Json:
+        """Say no to the person alone: through the response_url, else directly."""
+        error = UserError(
+            text_from_json(recorded["text"]),
+            recorded["instead"],
+            [Choice(text_from_json(label), command) for label, command in recorded["choices"]],
+        )
+        reply = refusal_reply(error, self._command, language)
+        if op.response_url is not None:
+            try:
+                self._chat.respond(op.response_url, reply.text, reply.blocks, replace=False)
+                return {}
+            except ChatError as trouble:
+                log.info("operation %s: answered directly: %s", op.id, trouble)
+        direct = self._chat.open_dm(op.caller.user_id)
+        self._chat.post(direct, reply.text, reply.blocks, f"{op.id}:refused")
+        return {}
+
+    def _end(self, op: Operation, state: OperationState) -> None:
+        incident = op.id if state is OperationState.FAILED else None
+        self._store.finish(op.id, state, self._clock.now(), incident)
+        self._count(op.kind, state)
+
+
+def _refusal(error: BotError) -> Json:
+    choices = error.choices if isinstance(error, UserError) else ()
+    return {
+        "text": text_to_json(error.text),
+        "instead": error.instead if isinstance(error, UserError) else None,
+        "choices": [[text_to_json(each.label), each.command] for each in choices],
+    }
+
+
+def _told(op: Operation, failure: Failed, advice: Outcome) -> Outcome:
+    """Which phase, why, what to do, and the id under which the log has the rest."""
+    text = Text(
+        "*{phase}* did not work: {why}\n{advice}",
+        phase=failure.title,
+        why=failure.why,
+        advice=advice.text,
+    )
+    incident = Text("incident `{id}`", id=op.id)
+    return Outcome(text, advice.buttons, (*advice.facts, incident))

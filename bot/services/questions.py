@@ -1,0 +1,119 @@
+"""Questions: answered to the one who asks; nothing is changed, so nothing is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.errors import ContainerNotFound, NotAllowed, UserError
+from bot.models import Caller, Choice, Container, Text, Vm
+from bot.ports import Clock
+from bot.replies.answers import ShownContainer, VmReport
+from bot.services.fleet import APP, OWNER, Fleet
+from bot.services.vm_prepare import unknown_vm
+from bot.store import VmStore
+from config.settings import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """How to log in to a program in a container."""
+
+    title: str
+    url: str
+    login: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Reads the store and the VMs."""
+
+    fleet: Fleet
+    vms: VmStore
+    policy: Policy
+    clock: Clock
+
+    def containers(self, caller: Caller, vm_name: str | None) -> list[VmReport]:
+        """The running containers on one VM, or on all of the person's.
+
+        Raises UserError when there is no such VM, or none at all.
+        """
+        wanted = self._wanted(caller, vm_name)
+        ready = [vm for vm in wanted if vm.address and vm.host_key]
+        surveyed = {each.vm.op_id: each for each in self.fleet.survey(ready)}
+        reports = []
+        for vm in wanted:
+            answer = surveyed.get(vm.op_id)
+            if answer is None:
+                reports.append(VmReport(vm))
+            else:
+                shown = [self._shown(vm, one, caller) for one in answer.containers]
+                reports.append(VmReport(vm, shown, answer.trouble))
+        return reports
+
+    def virtual_machines(self, caller: Caller, *, everyones: bool) -> list[Vm]:
+        """The person's live VMs, or everyone's. Raises UserError when there are none."""
+        found = self.vms.live(None if everyones else caller.user_id)
+        if not found:
+            raise self._no_vm()
+        return found
+
+    def credentials(self, caller: Caller, vm_id: str, container_id: str) -> Credentials:
+        """Login and password of a container, read from the VM now, for its owner alone.
+
+        Raises NotAllowed, UserError, HostError.
+        """
+        try:
+            vm = self.vms.get(vm_id)
+            host = self.fleet.host(vm)
+            container = host.get(container_id)
+        except (LookupError, ContainerNotFound):
+            raise UserError(Text("That container is gone.")) from None
+        if container.labels.get(OWNER) != caller.user_id:
+            raise NotAllowed(Text("Only the person who started it may see its password."))
+        app = self.policy.catalog.get(container.labels.get(APP, ""))
+        password = host.environment(container.id).get("PASSWORD")
+        if app is None or app.login is None or password is None:
+            raise UserError(Text("That container asks for no password."))
+        url = _url(vm, container, app.port, app.path) or ""
+        return Credentials(app.title, url, app.login, password)
+
+    def _wanted(self, caller: Caller, vm_name: str | None) -> Sequence[Vm]:
+        if vm_name is not None:
+            vm = self.vms.named(vm_name)
+            if vm is None:
+                raise unknown_vm(self.vms, vm_name, caller)
+            return [vm]
+        own = self.vms.live(caller.user_id)
+        if not own:
+            raise self._no_vm()
+        return own
+
+    def _shown(self, vm: Vm, container: Container, caller: Caller) -> ShownContainer:
+        app = self.policy.catalog.get(container.labels.get(APP, ""))
+        owner_id = container.labels.get(OWNER)
+        return ShownContainer(
+            container=container,
+            owner_id=owner_id,
+            url=_url(vm, container, app.port, app.path) if app else None,
+            has_password=bool(app and app.login and owner_id == caller.user_id),
+            is_mine=self.fleet.may_stop(container, vm, caller),
+        )
+
+    def _no_vm(self) -> UserError:
+        name = "my-vm"
+        if self.vms.named(name) is not None:
+            name = f"my-vm-{len(self.vms.live()) + 1}"
+        return UserError(
+            Text("There is no VM yet."),
+            instead=f"vm {name}",
+            choices=[Choice(Text("Order VM {name}", name=name), f"vm {name}")],
+        )
+
+
+def _url(vm: Vm, container: Container, port: int, path: str) -> str | None:
+    """The page of the port that the program listens on, as a browser reaches it."""
+    outside = (each.host_port for each in container.ports if each.container_port == port)
+    host_port = next(outside, None)
+    return None if host_port is None else f"http://{vm.address}:{host_port}{path}"

@@ -1,0 +1,238 @@
+"""From ordered to ready: booted, verified over SSH, with a Docker Engine that answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.access import Rules, require_owner
+from bot.errors import CloudNotFound, EngineMissing, UserError
+from bot.models import (
+    Caller,
+    Engine,
+    HostAccess,
+    Operation,
+    Text,
+    Vm,
+    VmState,
+)
+from bot.ports import Clock, Cloud, ContainerHost, ContainerHosts
+from bot.replies.blocks import Button
+from bot.services.recorded import Json
+from bot.services.vm_find import VmFinder
+from bot.services.work import Failed, Outcome, Stopped, Watch, Work
+from bot.store import VmStore
+from config.settings import Policy
+
+CALLED_OFF = frozenset({VmState.CANCELLING, VmState.GONE})
+"""States that preparing must not overwrite: somebody has cancelled the VM meanwhile."""
+
+_LINE = 80  # characters of an installer's output that are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """The phases after the order, the same for a new VM and for one whose preparation failed."""
+
+    cloud: Cloud
+    hosts: ContainerHosts
+    vms: VmStore
+    policy: Policy
+    clock: Clock
+
+    def carry_out(self, work: Work, vm: Vm) -> Outcome:
+        """Prepare an ordered VM. Raises Failed."""
+        limits = self.policy.timeouts
+        booted = work.phase("boot", Text("Boot"), limits.boot, lambda watch: self._boot(watch, vm))
+        access = HostAccess(booted["address"], vm.host_key)
+        shown = work.phase(
+            "connect",
+            Text("Connect, and check the SSH host key"),
+            limits.connect,
+            lambda watch: self._connect(watch, vm, access),
+        )
+        host = self.hosts.on(HostAccess(access.address, shown["host_key"]))
+        work.phase("docker", Text("Docker"), limits.docker, lambda watch: self._docker(watch, host))
+        self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.READY, ready_at=self.clock.now())
+        check_not_cancelled(self.vms, vm.op_id)
+        return Outcome(
+            Text("*{name}* is ready at `{address}`.", name=vm.hostname, address=access.address),
+            self._next_buttons(vm),
+        )
+
+    def after_failure(self, vm: Vm) -> Outcome:
+        """What is left of a VM whose order or preparation failed, and what to do about it."""
+        if vm.state in CALLED_OFF:
+            if vm.cloud_id is None:
+                return Outcome(Text("Nothing was ordered."))
+            return Outcome(Text("There is nothing more to do."))
+        self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.ATTENTION)
+        buttons = (
+            Button(Text("Go on"), value=f"vm prepare {vm.hostname}", style="primary"),
+            cancel_button(vm),
+        )
+        if vm.cloud_id is None:
+            return Outcome(
+                Text("Whether the VM was ordered is not known. Go on in some minutes: the bot"
+                     " looks for it and orders nothing."),
+                buttons,
+            )  # fmt: skip
+        if vm.hourly_rate is None:
+            return Outcome(Text("The VM exists and costs money. Go on, or cancel it."), buttons)
+        return Outcome(
+            Text(
+                "The VM exists and costs {rate} per hour. Go on, or cancel it.",
+                rate=vm.hourly_rate,
+            ),
+            buttons,
+        )
+
+    def _boot(self, watch: Watch, vm: Vm) -> Json:
+        """Until it is provisioned, running, addressed and in no transaction."""
+        assert vm.cloud_id is not None
+        cloud_id = vm.cloud_id
+        not_listed_until = self.clock.now() + self.policy.timeouts.settle
+
+        def look() -> str | None:
+            try:
+                found = self.cloud.get(cloud_id)
+            except CloudNotFound:
+                if self.clock.now() < not_listed_until:  # it may be listed late
+                    return None
+                self.vms.gone(vm.op_id, self.clock.now())
+                raise
+            if found.transaction:
+                watch.tell(Text("{transaction}", transaction=found.transaction))
+            return (found.public_ip or found.private_ip) if found.is_ready else None
+
+        address = watch.until(look, self.policy.poll.cloud)
+        self.vms.change(vm.op_id, address=address)
+        watch.conclude(Text("`{address}`", address=address))
+        return {"address": address}
+
+    def _connect(self, watch: Watch, vm: Vm, access: HostAccess) -> Json:
+        """Until SSH answers. Another host key than ours ends it: nothing is sent to that machine.
+
+        Where no key is pinned (policy: first_use), the one shown now is, from now on.
+        """
+        host = self.hosts.on(access)
+        shown = watch.until(host.host_key, self.policy.poll.host)
+        self.vms.change(vm.op_id, host_key=shown)
+        return {"host_key": shown}
+
+    def _docker(self, watch: Watch, host: ContainerHost) -> Json:
+        """Until an engine answers; installs one where there is none."""
+
+        def look() -> Engine:
+            try:
+                return host.engine()
+            except EngineMissing:
+                watch.tell(Text("installing"))
+                host.install_engine(lambda line: watch.tell(_shown(line)))
+                return host.engine()
+
+        engine = watch.until(look, self.policy.poll.host)
+        watch.conclude(
+            Text("{version} on {system}", version=engine.version, system=engine.operating_system)
+        )
+        return {"version": engine.version}
+
+    def _next_buttons(self, vm: Vm) -> tuple[Button, ...]:
+        apps = [
+            Button(Text("{app}", app=app.title), value=f"{name} on {vm.hostname}")
+            for name, app in self.policy.catalog.items()
+        ]
+        return (*apps[:4], cancel_button(vm))
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareVm:
+    """`/ds vm prepare NAME`: goes on where the preparation of a VM failed. An `Act`."""
+
+    vms: VmStore
+    finder: VmFinder
+    preparation: Preparation
+    policy: Policy
+    clock: Clock
+
+    def title(self, op: Operation) -> Text:
+        return Text("VM {name}", name=op.args["name"])
+
+    def admit(self, op: Operation) -> Json:
+        vm = owned_vm(self.vms, op.args["name"], op.caller, self.policy.access)
+        if vm.state is VmState.READY:
+            raise UserError(Text("`{name}` is ready.", name=vm.hostname), instead="ps")
+        if vm.state is not VmState.ATTENTION:
+            raise UserError(
+                Text("`{name}` is being worked on; wait for its message.", name=vm.hostname),
+                instead="vm list",
+            )
+        return {"vm": vm.op_id}
+
+    def carry_out(self, work: Work, admitted: Json) -> Outcome:
+        vm = self.vms.get(admitted["vm"])
+        work.stop_when(lambda: check_not_cancelled(self.vms, vm.op_id))
+        self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.PREPARING)
+        found = work.phase(
+            "find",
+            Text("Find it at SoftLayer"),
+            self.policy.timeouts.settle,
+            lambda watch: self._find(watch, self.vms.get(vm.op_id)),
+        )
+        return self.preparation.carry_out(work, self.vms.get(found["vm"]))
+
+    def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
+        vm = self.vms.get(admitted["vm"]) if admitted else self.vms.named(op.args["name"])
+        if vm is None:
+            return Outcome(Text("There is nothing more to do."))
+        return self.preparation.after_failure(vm)
+
+    def _find(self, watch: Watch, vm: Vm) -> Json:
+        if vm.cloud_id is None:
+            found = self.finder.settle(watch, vm)
+            if found is None:
+                self.vms.gone(vm.op_id, self.clock.now())
+                raise UserError(Text("SoftLayer has no such VM: it was never ordered."))
+            self.vms.change(vm.op_id, cloud_id=found.id, hourly_rate=found.hourly_rate)
+        return {"vm": vm.op_id}
+
+
+def owned_vm(vms: VmStore, name: str, caller: Caller, rules: Rules) -> Vm:
+    """The live VM of that name. Raises UserError, with the names meant instead; NotAllowed."""
+    vm = vms.named(name)
+    if vm is None:
+        raise unknown_vm(vms, name, caller)
+    require_owner(caller, vm.owner_id, rules, vm.hostname)
+    return vm
+
+
+def unknown_vm(vms: VmStore, name: str, caller: Caller) -> UserError:
+    """There is no VM of that name; what there is."""
+    own = [vm.hostname for vm in vms.live(caller.user_id)]
+    if not own:
+        return UserError(
+            Text("There is no VM `{name}`, and you have none.", name=name), instead=f"vm {name}"
+        )
+    return UserError(
+        Text("There is no VM `{name}`. Yours are: {names}.", name=name, names=own),
+        instead="vm list",
+    )
+
+
+def check_not_cancelled(vms: VmStore, op_id: str) -> None:
+    """Raises Stopped when a VM that is being prepared is to be cancelled."""
+    if vms.get(op_id).state in CALLED_OFF:
+        raise Stopped(Text("The VM was cancelled meanwhile."))
+
+
+def cancel_button(vm: Vm) -> Button:
+    """Cancels a VM, after asking."""
+    return Button(
+        Text("Cancel VM"),
+        value=f"vm cancel {vm.hostname}",
+        style="danger",
+        confirm=Text("Cancel {vm}? Everything on it is deleted.", vm=vm.hostname),
+    )
+
+
+def _shown(line: str) -> Text:
+    return Text("{line}", line=line.strip()[:_LINE])

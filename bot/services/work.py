@@ -1,0 +1,266 @@
+"""An operation under way: its journal, its phases, and the card that shows them.
+
+Everything that is done goes through a step of the journal, so that after a crash the same code runs
+again from its start, gets what was done already from the record, and goes on where it was. Errors
+that we know are recorded as values; anything else ends the attempt, and the engine tries again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from bot.errors import BotError, ChatRefused, OutsideError
+from bot.models import MessageRef, Operation, OperationState, Text
+from bot.ports import Chat, Clock, Journal
+from bot.replies.blocks import Button
+from bot.replies.card import Card, Phase, PhaseState, card_reply
+from bot.services.recorded import Json, text_from_json, text_to_json
+from bot.store import OperationStore
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an operation ended, in words, and what the person may want to do next."""
+
+    text: Text
+    buttons: tuple[Button, ...] = ()
+    facts: tuple[Text, ...] = ()
+
+
+class Failed(Exception):
+    """A phase did not end well: which, and why in our words."""
+
+    def __init__(self, phase: str, title: Text, why: Text) -> None:
+        super().__init__(f"{phase}: {why}")
+        self.phase = phase
+        self.title = title
+        self.why = why
+
+
+class TimedOut(BotError):
+    """A phase had all the time it may take."""
+
+
+class Stopped(BotError):
+    """Somebody called the operation off."""
+
+
+@dataclass
+class Watch:
+    """One attempt at a phase, as the code that does it sees it.
+
+    is_repeat: an earlier attempt, cut off by a crash, may have done it: look before you act.
+    """
+
+    clock: Clock
+    timeout: timedelta
+    is_repeat: bool
+    show: Callable[[Text], None]
+    check_stopped: Callable[[], None]
+    conclusion: Text | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._deadline = self.clock.now() + self.timeout
+
+    def tell(self, note: Text) -> None:
+        """Show how far it is."""
+        self.show(note)
+
+    def conclude(self, note: Text) -> None:
+        """A remark that stays on the card when the phase is done."""
+        self.conclusion = note
+
+    def until(self, look: Callable[[], T | None], every: timedelta) -> T:
+        """The first value that `look` gives; passing trouble is waited out.
+
+        Looks at least once. Raises TimedOut, Stopped, and what `look` raises for good.
+        """
+        trouble: Text | None = None
+        while True:
+            try:
+                value = look()
+            except OutsideError as error:
+                if not error.is_passing:
+                    raise
+                trouble = error.text
+            else:
+                if value is not None:
+                    return value
+            self.check_stopped()
+            if self.clock.now() >= self._deadline:
+                raise self._timed_out(trouble)
+            self.clock.sleep(every)
+
+    def _timed_out(self, trouble: Text | None) -> TimedOut:
+        if trouble is None:
+            return TimedOut(Text("It was not done within {limit}.", limit=self.timeout))
+        return TimedOut(
+            Text(
+                "It was not done within {limit}. The last trouble: {trouble}",
+                limit=self.timeout,
+                trouble=trouble,
+            )
+        )
+
+
+class Work:
+    """What an act carries an operation out with."""
+
+    def __init__(
+        self,
+        op: Operation,
+        journal: Journal,
+        chat: Chat,
+        clock: Clock,
+        store: OperationStore,
+        language: str,
+    ) -> None:
+        self.op = op
+        self.clock = clock
+        self.language = language
+        self._journal = journal
+        self._chat = chat
+        self._store = store
+        self._card = Card(Text(""), op.caller.user_id, op.requested_at)
+        self._message: MessageRef | None = None
+        self._check_stopped: Callable[[], None] = lambda: None
+
+    # --- the card ---
+
+    def open_card(self, title: Text) -> None:
+        """Post the card, once. Raises ChatRefused when nobody would see it."""
+        self._card = replace(self._card, title=title)
+        posted = self._journal.step("post: begin", lambda: {"attempt": self._journal.attempt})
+        is_repeat = posted["attempt"] != self._journal.attempt
+        ref = self._journal.step("post", lambda: self._post_once(is_repeat))
+        self._message = MessageRef(ref["channel"], ref["ts"])
+
+    def add_fact(self, fact: Text) -> None:
+        """Show a fact at the foot of the card from now on."""
+        self._card = replace(self._card, facts=(*self._card.facts, fact))
+
+    def finish(self, state: OperationState, outcome: Outcome) -> None:
+        """Show how it ended, whatever it takes, and close the operation."""
+        self._card = replace(
+            self._card,
+            outcome=outcome.text,
+            has_failed=state is OperationState.FAILED,
+            buttons=outcome.buttons,
+            facts=(*self._card.facts, *outcome.facts),
+        )
+        self._journal.step("final", self._show_final)
+        incident = self.op.id if state is OperationState.FAILED else None
+        self._store.finish(self.op.id, state, self.clock.now(), incident)
+
+    def stop_when(self, check: Callable[[], None]) -> None:
+        """Have every wait call `check`, which raises Stopped when the work is called off."""
+        self._check_stopped = check
+
+    # --- steps and phases ---
+
+    def step(self, name: str, act: Callable[[], Json]) -> Json:
+        """Something that is done without being shown."""
+        return self._journal.step(name, act)
+
+    def phase(self, name: str, title: Text, timeout: timedelta, act: Callable[[Watch], Any]) -> Any:
+        """Do a part of the work, shown with its own time; gives what `act` gave (JSON).
+
+        timeout: handed to `act`, anew after a crash. Raises Failed.
+        """
+        begun = self._journal.step(f"{name}: begin", self._begin)
+        self._card = self._card.with_phase(Phase(title, datetime.fromisoformat(begun["at"])))
+        self._show()
+        watch = Watch(
+            self.clock,
+            timeout,
+            is_repeat=begun["attempt"] != self._journal.attempt,
+            show=self._show_note,
+            check_stopped=self._check_stopped,
+        )
+        ended = self._journal.step(name, lambda: self._attempt(name, act, watch))
+        return self._conclude(name, title, ended)
+
+    def _begin(self) -> Json:
+        return {"at": self.clock.now().isoformat(), "attempt": self._journal.attempt}
+
+    def _attempt(self, name: str, act: Callable[[Watch], Any], watch: Watch) -> Json:
+        try:
+            ended: Json = {"value": act(watch)}
+        except BotError as error:
+            log.warning("operation %s, %s: %s", self.op.id, name, error, exc_info=error)
+            ended = {"error": text_to_json(error.text)}
+        if watch.conclusion is not None:
+            ended["note"] = text_to_json(watch.conclusion)
+        return ended | {"at": self.clock.now().isoformat()}
+
+    def _conclude(self, name: str, title: Text, ended: Json) -> Any:
+        note = text_from_json(ended["note"]) if "note" in ended else None
+        state = PhaseState.FAILED if "error" in ended else PhaseState.DONE
+        at = datetime.fromisoformat(ended["at"])
+        self._card = self._card.with_last(state=state, ended_at=at, note=note)
+        if "error" in ended:
+            raise Failed(name, title, text_from_json(ended["error"]))
+        return ended["value"]
+
+    # --- showing ---
+
+    def _show_note(self, note: Text) -> None:
+        self._card = self._card.with_last(note=note)
+        self._show()
+
+    def _show(self) -> None:
+        if self._message is not None:
+            reply = card_reply(self._card, self.clock.now(), self.language)
+            self._chat.update_soon(self._message, reply.text, reply.blocks)
+
+    def _post_once(self, is_repeat: bool) -> Json:
+        """Post into the channel, or to the person where the bot is not a member of it."""
+        try:
+            ref = self._post_to(self.op.caller.channel_id, is_repeat)
+        except ChatRefused as error:
+            log.info("operation %s: no card in its channel: %s", self.op.id, error.code)
+            ref = self._post_to(self._chat.open_dm(self.op.caller.user_id), is_repeat)
+        self._store.posted(self.op.id, ref)
+        return {"channel": ref.channel_id, "ts": ref.ts}
+
+    def _post_to(self, channel_id: str, is_repeat: bool) -> MessageRef:
+        """Posted by one request; whether a lost one arrived is looked up by its key."""
+        since = self.op.requested_at - timedelta(minutes=5)
+        if is_repeat:
+            found = self._chat.find(channel_id, self.op.id, since)
+            if found is not None:
+                return found
+        reply = card_reply(self._card, self.clock.now(), self.language)
+        return self._chat.post(channel_id, reply.text, reply.blocks, self.op.id)
+
+    def _show_final(self) -> Json:
+        tell_end(self._chat, self.op, self._message, self._card, self.clock.now(), self.language)
+        return {}
+
+
+def tell_end(
+    chat: Chat,
+    op: Operation,
+    message: MessageRef | None,
+    card: Card,
+    now: datetime,
+    language: str,
+) -> None:
+    """Show an operation's final state on its card; in a new direct message if the card is gone."""
+    reply = card_reply(card, now, language)
+    if message is not None:
+        try:
+            chat.update(message, reply.text, reply.blocks)
+            return
+        except ChatRefused as error:
+            log.warning("operation %s: its card is gone: %s", op.id, error.code)
+    direct = chat.open_dm(op.caller.user_id)
+    chat.post(direct, reply.text, reply.blocks, f"{op.id}:final")

@@ -1,0 +1,197 @@
+"""Between Slack and the services: take it down, ack, and answer from a thread of our own.
+
+What runs before the ack parses a line and, for a command that changes the world, writes one row.
+Everything that could be slow or go wrong comes after it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from bot.access import Rules, require_member
+from bot.errors import BotError, ChatError, UserError
+from bot.metrics import COMMANDS
+from bot.models import Caller, Text
+from bot.ports import Chat, Clock
+from bot.replies import answers, modals
+from bot.replies.blocks import Reply
+from bot.services.operations import Operations
+from bot.services.questions import Questions
+from handlers.grammar import Grammar, Understood
+from handlers.help import help_reply
+
+log = logging.getLogger(__name__)
+
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A line that somebody typed, or the command of a button they pressed.
+
+    key: differs for each typing and each click, and is the same when Slack delivers one twice.
+    """
+
+    line: str
+    caller: Caller
+    key: str
+    response_url: str
+    is_click: bool = False
+    replaces_buttons: bool = False  # the buttons came in a private answer: they are used up now
+
+
+class Boundary:
+    """Takes commands and clicks. Its public methods are quick: they run before the ack."""
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        operations: Operations,
+        questions: Questions,
+        chat: Chat,
+        rules: Rules,
+        clock: Clock,
+    ) -> None:
+        self._grammar = grammar
+        self._operations = operations
+        self._questions = questions
+        self._chat = chat
+        self._rules = rules
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="answers")
+
+    def take(self, typed: Typed) -> None:
+        """Record what changes the world, answer the rest in the background.
+
+        Raises when it could not be recorded: Slack then tells the person that it did not work.
+        """
+        try:
+            understood = self._grammar.parse(typed.line)
+        except UserError as error:
+            refused = error
+            COMMANDS.labels("unknown", "refused").inc()
+            self._answer_later(typed, lambda language: self._refusal(refused, language))
+            return
+        if understood.command.is_question:
+            COMMANDS.labels(understood.command.name, "asked").inc()
+            self._answer_later(typed, lambda language: self._reply(understood, typed, language))
+            return
+        recorded = self._operations.record(
+            understood.request,
+            typed.caller,
+            typed.key,
+            typed.response_url,
+            is_click=typed.is_click,
+        )
+        outcome = "recorded" if recorded else "repeated"
+        COMMANDS.labels(understood.command.name, outcome).inc()
+        if typed.replaces_buttons:
+            self._later(lambda: self._use_up_buttons(typed))
+
+    def show_password(self, caller: Caller, trigger_id: str, value: str) -> None:
+        """Open a modal with a container's password, for its owner."""
+        self._later(lambda: self._show_password(caller, trigger_id, value))
+
+    def close(self) -> None:
+        """Finish the answers that are under way."""
+        self._pool.shutdown(wait=True)
+
+    # --- answers ---
+
+    def _answer_later(self, typed: Typed, answer: Callable[[str], Reply]) -> None:
+        self._later(lambda: self._answer(typed, answer))
+
+    def _answer(self, typed: Typed, answer: Callable[[str], Reply]) -> None:
+        """Answer the person alone, in their language; whatever goes wrong, they get an answer."""
+        language = "en"
+        try:
+            member = self._chat.member(typed.caller.user_id)
+            language = member.language
+            require_member(typed.caller, member, self._rules)
+            reply = answer(language)
+        except BotError as error:
+            reply = self._refusal(error, language)
+        except Exception:
+            incident = secrets.token_hex(4)
+            log.exception("incident %s", incident)
+            reply = answers.unexpected_reply(incident, language)
+        self._send(typed, reply)
+
+    def _send(self, typed: Typed, reply: Reply) -> None:
+        try:
+            self._chat.respond(
+                typed.response_url, reply.text, reply.blocks, replace=typed.replaces_buttons
+            )
+        except ChatError as error:
+            log.info("an answer goes to the person directly: %s", error)
+            direct = self._chat.open_dm(typed.caller.user_id)
+            self._chat.post(direct, reply.text, reply.blocks, typed.key)
+
+    def _refusal(self, error: BotError, language: str) -> Reply:
+        shown = error if isinstance(error, UserError) else UserError(error.text)
+        return answers.refusal_reply(shown, self._grammar.slash, language)
+
+    def _reply(self, understood: Understood, typed: Typed, language: str) -> Reply:
+        args, now = understood.request.args, self._clock.now()
+        match understood.request.kind:
+            case "help":
+                return help_reply(self._grammar, args["words"], language)
+            case "ps":
+                reports = self._questions.containers(typed.caller, args.get("vm"))
+                return answers.containers_reply(reports, now, language)
+            case "vm list":
+                vms = self._questions.virtual_machines(
+                    typed.caller, everyones=args.get("all", False)
+                )
+                return answers.vms_reply(vms, now, language)
+            case kind:
+                raise AssertionError(f"no answer for {kind}")
+
+    def _use_up_buttons(self, typed: Typed) -> None:
+        language = self._chat.member(typed.caller.user_id).language
+        self._send(typed, answers.chosen_reply(f"{self._grammar.slash} {typed.line}", language))
+
+    # --- passwords ---
+
+    def _show_password(self, caller: Caller, trigger_id: str, value: str) -> None:
+        """The modal is opened before anything else is asked: the trigger dies after 3 s."""
+        view_id = self._chat.open_view(trigger_id, modals.loading_modal("en"))
+        language = "en"
+        try:
+            member = self._chat.member(caller.user_id)
+            language = member.language
+            require_member(caller, member, self._rules)
+            vm_id, container_id = _password_of(value)
+            found = self._questions.credentials(caller, vm_id, container_id)
+        except BotError as error:
+            self._chat.update_view(view_id, modals.trouble_modal(error.text, language))
+            return
+        view = modals.password_modal(found.title, found.url, found.login, found.password, language)
+        self._chat.update_view(view_id, view)
+
+    # --- threads ---
+
+    def _later(self, work: Callable[[], None]) -> None:
+        self._pool.submit(_kept_quiet, work)
+
+
+def _kept_quiet(work: Callable[[], None]) -> None:
+    """What reaches this can be told to nobody but the log."""
+    try:
+        work()
+    except Exception:
+        log.exception("an answer could not be given")
+
+
+def _password_of(value: str) -> tuple[str, str]:
+    """VM and container of a button's value, which is input like any other."""
+    try:
+        asked = json.loads(value)
+        return str(asked["vm"]), str(asked["container"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(Text("That button is of no use any more.")) from None

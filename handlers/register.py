@@ -1,0 +1,69 @@
+"""The table of what Slack may send us. Each listener takes it down and acks; nothing slow."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from slack_bolt import Ack, App
+
+from bot.models import Caller
+from bot.replies.blocks import OPEN, PASSWORD, RUN
+from handlers.boundary import Boundary, Typed
+
+
+def register(app: App, boundary: Boundary, command: str) -> None:
+    """Add our listeners to a Bolt app."""
+
+    @app.command(command)
+    def on_command(ack: Ack, body: dict[str, Any]) -> None:
+        boundary.take(_typed(body))
+        ack()
+
+    @app.action(_numbered(RUN))
+    def on_run(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+        boundary.take(_clicked(body, action))
+        ack()
+
+    @app.action(_numbered(PASSWORD))
+    def on_password(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+        boundary.show_password(_clicker(body), body["trigger_id"], action.get("value", ""))
+        ack()
+
+    @app.action(_numbered(OPEN))
+    def on_open(ack: Ack) -> None:
+        ack()
+
+
+def _numbered(action_id: str) -> re.Pattern[str]:
+    """Action ids end in a number, so that they differ within a message."""
+    return re.compile(rf"^{action_id}:\d+$")
+
+
+def _typed(body: dict[str, Any]) -> Typed:
+    """A slash command's payload. Ids only: names in it may be anything."""
+    caller = Caller(body["user_id"], body["team_id"], body["channel_id"])
+    return Typed(
+        line=body.get("text", ""),
+        caller=caller,
+        key=f"{caller.team_id}:{body['trigger_id']}",
+        response_url=body["response_url"],
+    )
+
+
+def _clicked(body: dict[str, Any], action: dict[str, Any]) -> Typed:
+    caller = _clicker(body)
+    return Typed(
+        line=action.get("value", ""),
+        caller=caller,
+        key=f"{caller.team_id}:{body['trigger_id']}",
+        response_url=body.get("response_url", ""),
+        is_click=True,
+        replaces_buttons=bool(body.get("container", {}).get("is_ephemeral")),
+    )
+
+
+def _clicker(body: dict[str, Any]) -> Caller:
+    """Who clicked, and where; on the Home tab there is no channel."""
+    channel = body.get("channel", {}).get("id") or body["user"]["id"]
+    return Caller(body["user"]["id"], body["team"]["id"], channel)

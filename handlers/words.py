@@ -1,0 +1,64 @@
+"""A typed line as words: what Slack and phones make of it is undone, what nobody types refused."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+
+from bot.errors import UserError
+from bot.models import Text
+
+# Phones turn quotes and double hyphens into these while one types.
+_TYPOGRAPHY = str.maketrans(
+    {
+        "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u201f": '"', "\u00ab": '"', "\u00bb": '"',
+        "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'",
+        "\u2014": "--", "\u2013": "--", "\u2212": "-", "\u2010": "-", "\u2011": "-",
+        "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u3000": " ",
+        "\u200b": "", "\u200c": "", "\u200d": "", "\ufeff": "", "\u2060": "",
+        "\t": " ", "\n": " ", "\r": " ",
+    }
+)  # fmt: skip
+_LINK = re.compile(r"<(?:https?://|mailto:)[^<>|]*\|([^<>|]*)>|<(?:https?://|mailto:)([^<>|]*)>")
+_ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_SHOWN = 60
+
+
+def split(line: str, most: int) -> list[str]:
+    """The words of a line; quotes keep words together.
+
+    Raises UserError for a line that is too long, has control characters or an unclosed quote.
+    """
+    if len(line) > most:
+        raise UserError(
+            Text(
+                "That is {length} characters long; a command has at most {most}.",
+                length=len(line),
+                most=str(most),
+            ),
+            instead="help",
+        )
+    line = _cleaned(line)
+    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in line):
+        raise UserError(
+            Text("There are characters in that which cannot be seen; type it anew, by hand."),
+            instead="help",
+        )
+    try:
+        return shlex.split(line)
+    except ValueError:
+        raise UserError(Text("A quotation mark is not closed."), instead="help") from None
+
+
+def shortened(word: str) -> str:
+    """A word as it can be repeated to the person who typed it."""
+    return word if len(word) <= _SHOWN else f"{word[: _SHOWN - 1]}…"
+
+
+def _cleaned(line: str) -> str:
+    """As it was meant: no smart quotes, no links made by Slack, no full-width letters."""
+    line = _LINK.sub(lambda link: link[1] or link[2], line)
+    for entity, char in _ENTITIES:
+        line = line.replace(entity, char)
+    return unicodedata.normalize("NFKC", line.translate(_TYPOGRAPHY)).strip()
