@@ -29,6 +29,13 @@ from sandbox.slack.workspace import Change, Workspace
 
 HERE = Path(__file__).parent
 COOKIE = "sandbox_page"
+# What went wrong before the app was asked, as the person reads it.
+REFUSALS = {
+    "message_not_found": "message_gone",
+    "not_found": "view_gone",
+    "is_archived": "is_archived",
+    "not_in_channel": "not_in_channel",
+}
 POLICY = (
     "default-src 'self'; img-src 'self' data: http: https:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -70,6 +77,7 @@ class Page:
             "read": self._read,
             "react": self._react,
             "dismiss": self._dismiss,
+            "join": self._join,
         }
 
     def routes(self) -> list[web.AbstractRouteDef]:
@@ -83,7 +91,8 @@ class Page:
 
     def has_cookie(self, request: web.Request) -> bool:
         """Whether a request comes from a browser that has opened the page."""
-        return hmac.compare_digest(request.cookies.get(COOKIE, ""), self._secret)
+        given = request.cookies.get(_cookie_name(request), "")
+        return hmac.compare_digest(given.encode(), self._secret.encode())
 
     async def close(self) -> None:
         """Close the sockets of all tabs."""
@@ -111,7 +120,8 @@ class Page:
         )
         headers = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
         response = web.Response(text=html, content_type="text/html", headers=headers)
-        response.set_cookie(COOKIE, self._secret, httponly=True, samesite="Strict")
+        name = _cookie_name(request)
+        response.set_cookie(name, self._secret, httponly=True, samesite="Strict")
         return response
 
     async def _permalink(self, request: web.Request) -> web.Response:
@@ -152,7 +162,7 @@ class Page:
         try:
             outcome = await self._acts[request["do"]](tab.user, request)
         except (SlackError, LookupError) as error:
-            outcome = Outcome("not_done", str(error))
+            outcome = Outcome("not_done", _refusal(tab.user, error))
         tab.outbox.put_nowait({"type": "reply", "id": request.get("id")} | outcome_body(outcome))
 
     def _tell_tabs(self, change: Change) -> None:
@@ -166,7 +176,7 @@ class Page:
 
     async def _type(self, user: User, request: Json) -> Outcome:
         """Type a line: a message, or a command when it begins with a slash."""
-        channel, text = self._channel(user, request), str(request["text"])
+        channel, text = self._writable(user, request), str(request["text"])
         thread_ts = request.get("thread_ts")
         if not text.startswith("/"):
             self._interactions.say(user, channel, text, thread_ts)
@@ -217,12 +227,24 @@ class Page:
             self._workspace.remove(message)
         return Outcome()
 
+    async def _join(self, user: User, request: Json) -> Outcome:
+        self._workspace.join(self._channel(user, request), user.id)
+        return Outcome()
+
     # --- finding what is meant -------------------------------------------------------------------
 
     def _channel(self, user: User, request: Json) -> Channel:
         channel = self._workspace.channel(str(request["channel"]))
         if channel not in self._workspace.visible_channels(user.id):
             raise SlackError("channel_not_found")
+        return channel
+
+    def _writable(self, user: User, request: Json) -> Channel:
+        channel = self._channel(user, request)
+        if channel.is_archived:
+            raise SlackError("is_archived")
+        if user.id not in channel.members:
+            raise SlackError("not_in_channel")
         return channel
 
     def _shown(self, user: User, request: Json) -> Message:
@@ -250,6 +272,19 @@ class Page:
 async def _send_all(tab: Tab) -> None:
     while True:
         await tab.socket.send_json(await tab.outbox.get())
+
+
+def _cookie_name(request: web.Request) -> str:
+    """Browsers share cookies between ports, so each sandbox of a machine has its own name."""
+    return f"{COOKIE}_{urlsplit(f'//{request.host}').port or 80}"
+
+
+def _refusal(user: User, error: Exception) -> str:
+    """Why something was not done, in the person's language."""
+    code = error.code if isinstance(error, SlackError) else str(error)
+    if code in REFUSALS:
+        return wording.say(user.locale, REFUSALS[code])
+    return wording.say(user.locale, "not_done", error=code)
 
 
 def _is_address(name: str) -> bool:

@@ -45,7 +45,9 @@ class PageState:
             "usergroups": {g.id: g.handle for g in workspace.usergroups.values()},
             "people": [person.id for person in self.people()],
             "bot": workspace.bot.id,
+            "url": self._api.base_url,
             "has_home": manifest.has_home_tab,
+            "has_messages": manifest.has_messages_tab,
             "is_read_only": manifest.is_messages_tab_read_only,
             "about": manifest.description,
             "commands": [
@@ -118,7 +120,13 @@ class PageState:
 
 def outcome_body(outcome: Outcome) -> Json:
     """An outcome as the page gets it; messages come to it as changes."""
-    body: dict[str, Any] = {"ok": outcome.is_ok, "text": outcome.text, "errors": outcome.errors}
+    body: dict[str, Any] = {
+        "ok": outcome.is_ok,
+        "error": outcome.error,
+        "text": outcome.text,
+        "errors": outcome.errors,
+        "is_shown": outcome.message is not None,  # as a message, so not to be said again
+    }
     return body
 
 
