@@ -1,0 +1,187 @@
+"""The right to run operations: one process on a directory, or one of several on PostgreSQL.
+
+DBOS believes that an executor id has one living owner: two processes with one id run the same step
+at once, and the work of an id that never comes back is never resumed (dbos 3.4.0, both measured).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+from bot.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+
+class Seat(Protocol):
+    """Held from before the engine launches until after it has stopped."""
+
+    @property
+    def executor_id(self) -> str:
+        """The owner of our work in DBOS's tables."""
+
+    def take(self) -> None:
+        """Sit down. Raises ConfigError when that is not possible."""
+
+    def watch(
+        self, colleagues: Callable[[], Iterable[str]], inherit: Callable[[str], None]
+    ) -> None:
+        """From now on, call `inherit` with the id of each of `colleagues` that is dead."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether we still sit."""
+
+    def leave(self) -> None:
+        """Stand up; our unfinished work may be taken by others."""
+
+
+class SoloSeat:
+    """The only process on a directory, by a lock that the kernel drops when the process dies."""
+
+    executor_id = "solo"
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "operations.lock"
+        self._lock: int | None = None
+
+    def take(self) -> None:
+        """Raises ConfigError when another process has the directory."""
+        lock = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            home = self._path.parent
+            raise ConfigError(
+                [
+                    f"DS_HOME={home}: another ds-bot uses this directory; stop it first, or set"
+                    " DATABASE_URL to a PostgreSQL database that several can share"
+                ]
+            ) from None
+        self._lock = lock
+
+    def watch(
+        self, colleagues: Callable[[], Iterable[str]], inherit: Callable[[str], None]
+    ) -> None:
+        """Nobody to watch: DBOS itself resumes the work of its own executor id at launch."""
+
+    @property
+    def is_held(self) -> bool:
+        return self._lock is not None
+
+    def leave(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+class ReplicaSeat:
+    """One of several processes on PostgreSQL. A replica lives while its session holds the advisory
+    lock of its executor id; whoever finds such a lock free resumes that replica's work.
+
+    No heartbeat table and no clocks. Needs a session of its own: no transaction-mode pgbouncer.
+    """
+
+    def __init__(self, database_url: str, on_lost: Callable[[], None], every: timedelta) -> None:
+        """on_lost: called once from a thread when the session broke, so that others may take over
+        our work while we still do it. every: how often the others are looked at."""
+        self.executor_id = f"{socket.gethostname()}-{uuid4().hex[:12]}"
+        self._url = make_url(database_url).set(drivername="postgresql")
+        self._on_lost = on_lost
+        self._every = every.total_seconds()
+        self._session: psycopg.Connection[tuple[bool]] | None = None
+        self._leaving = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def take(self) -> None:
+        """Raises ConfigError when the database cannot be reached."""
+        try:
+            self._session = psycopg.connect(
+                self._url.render_as_string(hide_password=False),
+                autocommit=True,
+                application_name="ds-bot",
+                connect_timeout=10,
+                # a peer that vanished without a word is noticed after about 11 s
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=11_000,
+            )
+            self._try_lock(self.executor_id)
+        except psycopg.Error as error:
+            raise ConfigError(
+                [f"DATABASE_URL: the database at {self._url.host} cannot be used: {error}"]
+            ) from error
+
+    def watch(
+        self, colleagues: Callable[[], Iterable[str]], inherit: Callable[[str], None]
+    ) -> None:
+        self._thread = threading.Thread(
+            target=self._watch, args=(colleagues, inherit), name="replica-seat", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def is_held(self) -> bool:
+        return self._session is not None and not self._session.closed
+
+    def leave(self) -> None:
+        self._leaving.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._session is not None:
+            self._session.close()
+
+    def _watch(
+        self, colleagues: Callable[[], Iterable[str]], inherit: Callable[[str], None]
+    ) -> None:
+        while not self._leaving.wait(self._every):
+            try:
+                self._ask("SELECT true")
+                for executor_id in colleagues():
+                    self._inherit_if_dead(executor_id, inherit)
+            except psycopg.Error:
+                _log.critical("the session that holds our seat broke", exc_info=True)
+                assert self._session is not None
+                self._session.close()
+                self._on_lost()
+                return
+            except Exception:  # the work of the dead can wait for the next look
+                _log.exception("could not look after the other replicas")
+
+    def _inherit_if_dead(self, executor_id: str, inherit: Callable[[str], None]) -> None:
+        if not self._try_lock(executor_id):
+            return
+        try:
+            _log.warning("replica %s is gone, resuming its operations", executor_id)
+            inherit(executor_id)
+        finally:
+            self._ask("SELECT pg_advisory_unlock(%s)", _lock_key(executor_id))
+
+    def _try_lock(self, executor_id: str) -> bool:
+        return self._ask("SELECT pg_try_advisory_lock(%s)", _lock_key(executor_id))
+
+    def _ask(self, query: str, *params: int) -> bool:
+        assert self._session is not None, "take() comes first"
+        row = self._session.execute(query.encode(), params).fetchone()
+        return row is not None and row[0]
+
+
+def _lock_key(executor_id: str) -> int:
+    """A bigint for PostgreSQL's advisory locks, of a space that is likely ours alone."""
+    digest = hashlib.sha256(f"ds-bot replica {executor_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
