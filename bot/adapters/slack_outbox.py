@@ -68,7 +68,8 @@ class _Card:
     finals: deque[Edit] = field(default_factory=deque)
     soon: Edit | None = None
     edited_at: datetime = _LONG_AGO
-    doubtful_until: datetime = _LONG_AGO  # until then a request without an answer may still land
+    # Edits whose request got no answer, and until when it may still land.
+    doubts: list[tuple[datetime, Edit]] = field(default_factory=list)
 
     @property
     def next(self) -> Edit | None:
@@ -148,17 +149,19 @@ class Outbox:
             self._closed_until = max(self._closed_until, now + error.retry_after)
             return self._put_back(card, edit, error, now, error.retry_after)
         if isinstance(error, ChatUnknown):
-            card.doubtful_until = now + self._pace.doubt
+            card.doubts.append((now + self._pace.doubt, edit))
             return self._put_back(card, edit, error, now, self._pace.pause(edit.tries))
         return _tell(edit, error)
 
     def tidy(self, now: datetime) -> None:
         """Forget messages of which nothing has to be known any more."""
         edge = now - self._pace.between
+        for card in self._cards.values():
+            card.doubts = [doubt for doubt in card.doubts if doubt[0] > now]
         self._cards = {
             ref: card
             for ref, card in self._cards.items()
-            if card.next or card.edited_at > edge or card.doubtful_until > now
+            if card.next or card.edited_at > edge or card.doubts
         }
 
     # --- within ----------------------------------------------------------------------------------
@@ -204,10 +207,11 @@ class Outbox:
         return True
 
     def _confirm_if_doubtful(self, card: _Card, edit: Edit, now: datetime) -> None:
-        """An earlier request that got no answer may land after this final state: say it again."""
-        if edit.is_final and card.doubtful_until > now and card.next is None:
+        """An older edit that got no answer may land after this final state: say it again then."""
+        until = max((at for at, doubted in card.doubts if doubted is not edit), default=_LONG_AGO)
+        if edit.is_final and until > now and card.next is None:
             card.soon = Edit(edit.ref, edit.text, edit.blocks, next(self._numbers))
-            card.soon.not_before = card.doubtful_until
+            card.soon.not_before = until
 
 
 def _tell(edit: Edit, error: Exception | None) -> bool:
