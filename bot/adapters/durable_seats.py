@@ -113,7 +113,7 @@ class ReplicaSeat:
             self._session = psycopg.connect(
                 self._url.render_as_string(hide_password=False),
                 autocommit=True,
-                application_name="ds-bot",
+                application_name="ds-bot seat",
                 connect_timeout=10,
                 # a peer that vanished without a word is noticed after about 11 s
                 keepalives_idle=5,
