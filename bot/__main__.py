@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -76,7 +77,10 @@ def serve(argv: list[str]) -> int:
             sys.stdout.write(f"ds-bot is ready: {bot.url}/healthz\n")
             sys.stdout.flush()
         stop.wait()
-        bot.close()
+        is_drained = bot.close()
+    if not is_drained:  # Python would wait for the threads; their work is resumed at the next start
+        logging.shutdown()
+        os._exit(0)
     return 0
 
 

@@ -140,7 +140,8 @@ class Bot:
         self._identity = Identity()
         self._clock = SystemClock()
         token = _secret(env.slack_bot_token)
-        self._chat = SlackChat(SlackAccess(token, env.slack_api_url), self._clock)
+        # A clock of its own: final states are still sent while operations are told to let go.
+        self._chat = SlackChat(SlackAccess(token, env.slack_api_url), SystemClock())
         self._cloud = _cloud(settings, self._clock)
         vm_identity = VmIdentity(env.ds_home, pins_host_keys=policy.vm.host_key == "pinned")
         self._hosts = DockerHosts(vm_identity.key)
@@ -189,18 +190,23 @@ class Bot:
         """Where /healthz is answered."""
         return self._http.url
 
-    def close(self) -> None:
-        """Take nothing more, finish what is quick, leave the rest to the next process."""
+    def close(self) -> bool:
+        """Take nothing more, finish what is quick, leave the rest to the next process.
+
+        False: something is still at work, and the process must end by `os._exit`.
+        """
         if self._socket is not None:
             self._socket.close()
         self._http.close()
         self._core.operations.stop()
         self._schedule.stop()
-        self._engine.close(_DRAIN)
+        self._clock.stop()
+        is_drained = self._engine.close(_DRAIN)
         self._core.close()
         self._chat.close()
         self._hosts.close()
         self._cloud.close()
+        return is_drained
 
     def _register_checks(self) -> None:
         health, socket = self._health, self._socket

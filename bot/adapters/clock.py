@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from datetime import UTC, datetime, timedelta
+
+
+class ClockStopped(Exception):
+    """The process is ending: whoever waits is to let go, and goes on in the next process."""
 
 
 class SystemClock:
     """Implements `bot.ports.Clock`."""
 
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def sleep(self, duration: timedelta) -> None:
-        time.sleep(max(0.0, duration.total_seconds()))
+        """As the port says. Raises ClockStopped once `stop` is called."""
+        if self._stopped.wait(max(0.0, duration.total_seconds())):
+            raise ClockStopped
+
+    def stop(self) -> None:
+        """Wake everybody who sleeps: operations end their attempt and are resumed later."""
+        self._stopped.set()
