@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -11,12 +12,21 @@ from datetime import timedelta
 from importlib import import_module
 
 from bot.errors import ConfigError
+from config.settings import Environment, load_settings
 
 USAGE = """\
 usage: ds-bot serve [--transport socket|http] [--port N]
+       ds-bot worker [--port N]
+       ds-bot check [--transport socket|http]
+       ds-bot manifest [--transport socket|http] [--request-url URL]
+       ds-bot demo [--tour]
        ds-bot sandbox slack|softlayer|hub|up [--port N]
 
   serve               the bot: Slack, scheduler and worker in one process, until SIGTERM
+  worker              a further process that only runs operations (PostgreSQL only)
+  check               try Slack, SoftLayer, the database and each VM; say what to fix
+  manifest            the Slack app's manifest, to be pasted into Slack
+  demo                the sandbox with the bot in it; --tour runs the scripted tour and ends
 
   sandbox slack       a local Slack workspace with a web page, in the foreground
   sandbox softlayer   a local SoftLayer that slcli can order from, in the foreground
@@ -41,9 +51,16 @@ def main(argv: list[str] | None = None) -> int:
     match words:
         case ["serve", *rest]:
             return serve(rest)
+        case ["worker", *rest]:
+            return worker(rest)
+        case ["check", *rest]:
+            return check(rest)
+        case ["manifest", *rest]:
+            return manifest(rest)
+        case ["demo", *rest]:
+            return _run("sandbox.demo", rest)
         case ["sandbox", part, *rest] if part in SANDBOX:
-            run: Callable[[list[str]], int] = import_module(SANDBOX[part]).main
-            return run(rest)
+            return _run(SANDBOX[part], rest)
         case ["-h" | "--help" | "help", *_]:
             sys.stdout.write(USAGE + "\n")
             return 0
@@ -52,23 +69,92 @@ def main(argv: list[str] | None = None) -> int:
             return 2
 
 
+def _run(module: str, argv: list[str]) -> int:
+    """Commands of the sandbox, which the product does not import."""
+    run: Callable[[list[str]], int] = import_module(module).main
+    return run(argv)
+
+
 def serve(argv: list[str]) -> int:
     """The bot until SIGTERM or SIGINT; then it drains, and gives 0. 1: it could not start."""
-    # Imported here: `ds-bot sandbox` and `--help` need none of it.
-    from bot.adapters.signals import StopSignal
-    from bot.app import Bot
-    from config.settings import load_settings
-
     parser = argparse.ArgumentParser(prog="ds-bot serve", description=serve.__doc__)
-    parser.add_argument("--transport", choices=("socket", "http"), help="default: DS_TRANSPORT")
+    _add_transport(parser)
     parser.add_argument("--port", type=int, help="HTTP port; default: PORT, else 3000")
     args = parser.parse_args(argv)
+    return _until_stopped(lambda env: args.transport or env.transport, args.port)
+
+
+def worker(argv: list[str]) -> int:
+    """Only runs operations, beside a bot on the same PostgreSQL, until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="ds-bot worker", description=worker.__doc__)
+    parser.add_argument("--port", type=int, help="HTTP port of /healthz; default: PORT, else 3000")
+    args = parser.parse_args(argv)
+    return _until_stopped(lambda env: "none", args.port)
+
+
+def check(argv: list[str]) -> int:
+    """Say what works and what to fix; 1 if anything does not work."""
+    from bot.check import check as look
+
+    parser = argparse.ArgumentParser(prog="ds-bot check", description=check.__doc__)
+    _add_transport(parser)
+    args = parser.parse_args(argv)
+    logging.disable(logging.CRITICAL)  # the findings say it all
+    try:
+        settings = load_settings()
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    is_good = True
+    for finding in look(settings, args.transport or settings.env.transport):
+        sys.stdout.write(f"{finding}\n")
+        sys.stdout.flush()
+        is_good = is_good and finding.is_good
+    return 0 if is_good else 1
+
+
+def manifest(argv: list[str]) -> int:
+    """Print the Slack app's manifest as JSON."""
+    from handlers.grammar import Grammar
+    from handlers.manifest import manifest as made
+
+    parser = argparse.ArgumentParser(prog="ds-bot manifest", description=manifest.__doc__)
+    _add_transport(parser)
+    parser.add_argument("--request-url", help="where Slack reaches /slack/events in HTTP mode")
+    args = parser.parse_args(argv)
+    try:
+        settings = load_settings()
+    except ConfigError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    transport = args.transport or settings.env.transport
+    app = made(Grammar(settings.policy), transport, args.request_url)
+    sys.stdout.write(json.dumps(app, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _add_transport(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--transport",
+        choices=("socket", "http"),
+        help="default: DS_TRANSPORT, else socket if there is an app token",
+    )
+
+
+def _until_stopped(transport: Callable[[Environment], str], port: int | None) -> int:
+    # Imported here: the other commands need none of it.
+    from bot.adapters.signals import StopSignal
+    from bot.app import Bot
+
     log_to_stderr()
     with StopSignal() as stop:
         try:
             settings = load_settings()
-            port = settings.env.port if args.port is None else args.port
-            bot = Bot(settings, transport=args.transport or settings.env.transport, port=port)
+            bot = Bot(
+                settings,
+                transport=transport(settings.env),
+                port=settings.env.port if port is None else port,
+            )
             bot.start()
         except (ConfigError, OSError) as error:
             sys.stderr.write(f"{error}\n")

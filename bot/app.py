@@ -131,7 +131,10 @@ class Bot:
     """The bot of one process: Slack, worker and scheduler. `start`, then `close`."""
 
     def __init__(self, settings: Settings, *, transport: str, port: int) -> None:
-        """Raises ConfigError when a setting is missing or the home directory is in use."""
+        """transport: "socket" or "http"; "none" for a process that only runs operations.
+
+        Raises ConfigError when a setting is missing.
+        """
         missing = missing_for_serve(settings.env, transport)
         if missing:
             raise ConfigError(missing)
@@ -142,7 +145,7 @@ class Bot:
         token = _secret(env.slack_bot_token)
         # A clock of its own: final states are still sent while operations are told to let go.
         self._chat = SlackChat(SlackAccess(token, env.slack_api_url), SystemClock())
-        self._cloud = _cloud(settings, self._clock)
+        self._cloud = make_cloud(settings, self._clock)
         vm_identity = VmIdentity(env.ds_home, pins_host_keys=policy.vm.host_key == "pinned")
         self._hosts = DockerHosts(vm_identity.key)
         self._core = Core(
@@ -248,7 +251,8 @@ class Bot:
         self._engine.forget(before)
 
 
-def _cloud(settings: Settings, clock: Clock) -> SoftLayerCloud:
+def make_cloud(settings: Settings, clock: Clock) -> SoftLayerCloud:
+    """The SoftLayer account of the settings."""
     env = settings.env
     account = SoftLayerAccount(env.sl_username or "", _secret(env.sl_api_key), env.sl_endpoint_url)
     return SoftLayerCloud(

@@ -323,8 +323,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def missing_for_serve(env: Environment, transport: str) -> list[str]:
-    """The variables `ds-bot serve` needs and does not have, one line each, with where to get it."""
-    needed = {
+    """The variables that a process needs and does not have, one line each, with where to get it.
+
+    transport: "socket", "http", or "none" for a worker.
+    """
+    needed: dict[str, tuple[object, str]] = {
         "SLACK_BOT_TOKEN": (env.slack_bot_token, "Slack app page, OAuth & Permissions"),
         "SL_USERNAME": (env.sl_username, "the SoftLayer API user name"),
         "SL_API_KEY": (env.sl_api_key, "the SoftLayer API key"),
@@ -332,9 +335,12 @@ def missing_for_serve(env: Environment, transport: str) -> list[str]:
     if transport == "socket":
         where = "Slack app page, Basic Information, App-Level Tokens (connections:write)"
         needed["SLACK_APP_TOKEN"] = (env.slack_app_token, where)
-    else:
+    elif transport == "http":
         where = "Slack app page, Basic Information, Signing Secret"
         needed["SLACK_SIGNING_SECRET"] = (env.slack_signing_secret, where)
-    return [
+    missing = [
         f"{name}: not set; it is {where}" for name, (value, where) in needed.items() if not value
     ]
+    if transport == "none" and env.database.startswith("sqlite"):
+        missing.append("DATABASE_URL: a worker shares a PostgreSQL database with a bot; set it")
+    return missing
