@@ -21,7 +21,7 @@ EVENT_TYPE = "ds_bot_message"
 
 _PAGE = 200  # messages; Slack recommends no more than 200 a page
 _AS_WRITTEN = {"link_names": False, "parse": "none"}  # no names or addresses made into links
-_NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}
+_NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}  # a preview opens a one-time link
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ class SlackChat:
             "text": text,
             "blocks": blocks,
         }
-        self._api.respond(response_url, body)
+        self._api.respond(response_url, body | _NO_PREVIEWS)
 
     # --- modals ----------------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ class Pacer:
         self._changed.notify_all()
 
     def _run(self) -> None:
+        edit: Edit | None = None
         try:
             while (edit := self._next()) is not None:
                 error = self._tried(edit)
@@ -94,6 +95,8 @@ class Pacer:
             with self._changed:
                 self._is_closed = True
                 self._outbox.drop_finals(_closed())
+            if edit is not None and edit.taken is not None and not edit.taken.done():
+                edit.taken.set_exception(_closed())
 
     def _tried(self, edit: Edit) -> Exception | None:
         try:

@@ -312,6 +312,15 @@ def test_an_answer_waits_when_it_is_too_early(
     assert len(slack.ephemerals(JANE)) == 1
 
 
+def test_an_answer_shows_no_preview(slack: SlackSandbox, chat: SlackChat) -> None:
+    """Whoever makes the preview opens the link, and a one-time link is then used up."""
+    chat.respond(response_url(slack), "https://a.example/once", BLOCKS, replace=False)
+
+    [call] = slack.calls_to("response_url")
+    assert (call.args["unfurl_links"], call.args["unfurl_media"]) == (False, False)
+    assert call.args["response_type"] == "ephemeral"
+
+
 @pytest.mark.parametrize("fault", ["server_error", "drop_before", "drop_after"])
 def test_an_answer_without_an_answer_is_sent_once(
     slack: SlackSandbox, chat: SlackChat, fault: str
