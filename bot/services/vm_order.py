@@ -65,6 +65,7 @@ class OrderVm:
         """Check the order against what is sold, and reserve the name."""
         vm = self._wanted(op)
         _check_size(vm, self.cloud.offers())
+        self._check_image(vm)
         self._reserve(vm)
         try:
             self._check_name_is_free(vm)
@@ -145,6 +146,14 @@ class OrderVm:
                 instead=f"vm cancel {error.vms[0].hostname}",
             ) from None
 
+    def _check_image(self, vm: Vm) -> None:
+        """A template is named by its GUID, which may be of no template."""
+        if vm.image not in self.policy.vm.images and not self.cloud.template_exists(vm.image):
+            raise UserError(
+                Text("SoftLayer has no image `{guid}`.", guid=vm.image),
+                instead=f"vm {vm.hostname} --image {self.policy.vm.image}",
+            )
+
     def _check_name_is_free(self, vm: Vm) -> None:
         """Somebody may have ordered a VM of that name by hand."""
         others = self.cloud.find(vm.hostname, vm.domain)
@@ -166,8 +175,6 @@ class OrderVm:
     def _spec(self, vm: Vm) -> VmSpec:
         choice = self.policy.vm.images.get(vm.image)
         if choice is None:
-            if not self.cloud.template_exists(vm.image):
-                raise UserError(Text("SoftLayer has no image `{guid}`.", guid=vm.image))
             os_code, guid = None, vm.image
         elif choice.template is not None:
             os_code, guid = None, self.cloud.find_template(choice.template)
