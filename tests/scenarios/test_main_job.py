@@ -12,7 +12,7 @@ def test_one_command_orders_one_vm_and_says_its_address_and_price(bot: Scenario)
     [vm] = bot.core.vm_store.live()
     assert len(bot.cloud.orders) == 1
     assert vm.address is not None and vm.address in card.text
-    assert "jekyll-dev* is ready" in card.text
+    assert "jekyll-dev is ready" in card.text
     assert "$0.053 per hour" in str(card.blocks)
 
 
