@@ -197,13 +197,15 @@ class Journal(Protocol):
 
     @property
     def attempt(self) -> str:
-        """Differs each time the operation is (re)started by a process."""
+        """Differs each time the operation is (re)started: by a process, or after an exception."""
 
     def step(self, name: str, act: Callable[[], T]) -> T:
         """Do `act` and record what it returns (JSON); if it is recorded already, only return that.
 
         A crash between doing and recording means `act` is called again: acts with a cost go
-        through `bot.services.once`. An exception is not recorded: it ends the attempt.
+        through `bot.services.once`. An exception is not recorded: it ends the attempt, past every
+        `except Exception` of the operation, and the engine tries the operation again some times.
+        An expected failure is returned as a value. Names are unique within an operation.
         """
 
 

@@ -141,7 +141,7 @@ class ReplicaSeat:
 
     def leave(self) -> None:
         self._leaving.set()
-        if self._thread is not None:
+        if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         if self._session is not None:
             self._session.close()
