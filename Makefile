@@ -3,7 +3,7 @@
 BOOTSTRAP := sandbox/bootstrap.sh
 BIN := .venv/bin
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check texts bench clean
 
 help:                       ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -22,6 +22,9 @@ check: $(BIN)/python        ## style, types and import contracts; needs only .ve
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+texts: $(BIN)/python        ## bring the catalogues of messages into step with the code
+	$(BIN)/python -m bot.replies.catalogue
 
 bench:                      ## measure, and compare with the last figures
 	$(BOOTSTRAP) test

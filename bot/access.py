@@ -25,15 +25,15 @@ class Rules(Protocol):
 def require_member(caller: Caller, member: Member, rules: Rules) -> None:
     """Raises NotAllowed unless the person may use the bot here."""
     if not member.is_full_member:
-        raise NotAllowed(Text("Only full members of this workspace may use the bot."))
+        raise NotAllowed(Text("Only full members of this workspace can use the bot."))
     if caller.user_id in rules.admins:
         return
     if rules.users and caller.user_id not in rules.users:
         raise NotAllowed(
-            Text("You are not on the list of people who may use the bot. Ask its operator.")
+            Text("You are not on the list of people who can use the bot. Ask its operator.")
         )
     if rules.channels and caller.channel_id not in rules.channels:
-        raise NotAllowed(Text("The bot does not take commands in this channel."))
+        raise NotAllowed(Text("The bot takes no commands in this channel. Try another one."))
 
 
 def is_owner_or_admin(caller: Caller, owner_id: str | None, rules: Rules) -> bool:
@@ -47,11 +47,11 @@ def require_owner(caller: Caller, owner_id: str | None, rules: Rules, what: str)
         return
     if owner_id is None:
         raise NotAllowed(
-            Text("`{what}` was not started by the bot; only an admin may do that.", what=what)
+            Text("The bot did not start `{what}`, so only an admin can do that.", what=what)
         )
     raise NotAllowed(
         Text(
-            "`{what}` belongs to {owner}; only they or an admin may do that.",
+            "`{what}` belongs to {owner}. Only they or an admin can do that.",
             what=what,
             owner=Person(owner_id),
         )

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.models import Choice, Text
+from bot.models import Choice, Text, counted
 
 
 class BotError(Exception):
@@ -70,7 +70,12 @@ class ConfigError(UserError):
     def __init__(self, mistakes: list[str]) -> None:
         lines = "\n".join(f"  - {line}" for line in mistakes)
         super().__init__(
-            Text("The settings have {count} mistake(s):\n{lines}", count=len(mistakes), lines=lines)
+            counted(
+                "The settings have {count} mistake:\n{lines}",
+                "The settings have {count} mistakes:\n{lines}",
+                len(mistakes),
+                lines=lines,
+            )
         )
         self.mistakes = mistakes
 

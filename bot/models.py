@@ -39,6 +39,11 @@ def msgid(sentence: str) -> str:
     return sentence
 
 
+def counted(one: str, many: str, /, count: int, **params: object) -> Text:
+    """The first sentence for one, the second for any other number; `{count}` is a place in them."""
+    return Text(one if count == 1 else many, count=count, **params)
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A parameter of a `Text`: somebody in Slack, shown by the name that the reader knows."""
@@ -52,6 +57,13 @@ class Link:
 
     url: str
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A parameter of a `Text`: what a program printed, shown line by line as it is."""
+
+    lines: str
 
 
 @dataclass(frozen=True, slots=True)

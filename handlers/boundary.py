@@ -143,12 +143,12 @@ class Boundary:
                 return help_reply(self._grammar, args["words"], language)
             case "ps":
                 reports = self._questions.containers(typed.caller, args.get("vm"))
-                return answers.containers_reply(reports, now, language)
+                return answers.containers_reply(reports, now, language, self._grammar.slash)
             case "vm list":
                 vms = self._questions.virtual_machines(
                     typed.caller, everyones=args.get("all", False)
                 )
-                return answers.vms_reply(vms, now, language)
+                return answers.vms_reply(vms, now, language, self._grammar.slash)
             case kind:
                 raise AssertionError(f"no answer for {kind}")
 
@@ -165,6 +165,8 @@ class Boundary:
         try:
             member = self._chat.member(caller.user_id)
             language = member.language
+            if language != "en":
+                self._chat.update_view(view_id, modals.loading_modal(language))
             require_member(caller, member, self._rules)
             vm_id, container_id = _password_of(value)
             found = self._questions.credentials(caller, vm_id, container_id)
@@ -194,4 +196,4 @@ def _password_of(value: str) -> tuple[str, str]:
         asked = json.loads(value)
         return str(asked["vm"]), str(asked["container"])
     except (ValueError, KeyError, TypeError):
-        raise UserError(Text("That button is of no use any more.")) from None
+        raise UserError(Text("That button does not work any more.")) from None

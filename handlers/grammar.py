@@ -179,7 +179,7 @@ def hostname(word: str) -> str:
     raise UserError(
         Text(
             "`{word}` cannot be a VM's name: a name has 1 to 63 of the letters a-z, digits and"
-            " hyphens, and neither begins nor ends with a hyphen.",
+            " hyphens, and neither starts nor ends with a hyphen.",
             word=words.shortened(word),
         ),
         instead=None if _proposed(label) is None else f"vm {_proposed(label)}",
@@ -209,7 +209,7 @@ def _datacenter(word: str) -> str:
     if re.fullmatch(r"[A-Za-z]{3}[0-9]{2}", word):
         return word.lower()
     raise UserError(
-        Text("`{word}` is not a datacenter; they are called like `dal10` or `seo01`.",
+        Text("`{word}` is not a datacenter. Their names look like `dal10` or `seo01`.",
              word=words.shortened(word))
     )  # fmt: skip
 
@@ -235,7 +235,7 @@ def _container(word: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", word):
         return word
     raise UserError(
-        Text("`{word}` is no container's id or name.", word=words.shortened(word)), instead="ps"
+        Text("`{word}` is not a container's id or name.", word=words.shortened(word)), instead="ps"
     )
 
 
@@ -268,7 +268,7 @@ def _read_vm(command: Command, rest: list[str], args: dict[str, Any]) -> list[st
     at = places[-1]
     named = rest[at + 1 :]
     if len(named) != 1:
-        raise UserError(Text("After `on` comes the name of one VM."), instead=command.example)
+        raise UserError(Text("After `on`, type the name of one VM."), instead=command.example)
     args["vm"] = _reading(hostname, named[0], command)
     return rest[:at]
 
@@ -278,7 +278,7 @@ def _no_such_flag(command: Command, name: str, flags: Sequence[str]) -> UserErro
     text = Text("`{command}` has no option `{flag}`.", command=command.name,
                 flag=words.shortened(name))  # fmt: skip
     if near:
-        text = Text("`{command}` has no option `{flag}`; did you mean `{near}`?",
+        text = Text("`{command}` has no option `{flag}`. Did you mean `{near}`?",
                     command=command.name, flag=words.shortened(name), near=near[0])  # fmt: skip
     return UserError(text, instead=command.example)
 
@@ -290,8 +290,9 @@ def _commands(policy: Policy) -> tuple[Command, ...]:
         Flag("cpus", "N", Text("virtual CPUs"), _number("cpus", 1, vm.max_cpus), "2"),
         Flag("memory", "MB", Text("memory in MB"), _number("memory", 1024, vm.max_memory_mb),
              "2048"),
-        Flag("datacenter", "D", Text("where, such as dal10"), _datacenter, vm.datacenter),
-        Flag("image", "|".join([*images, "GUID"]), Text("what is on it"), _image(images), vm.image),
+        Flag("datacenter", "D", Text("where it runs, such as dal10"), _datacenter, vm.datacenter),
+        Flag("image", "|".join([*images, "GUID"]), Text("what is installed on it"),
+             _image(images), vm.image),
     )  # fmt: skip
     apps = [
         Command(
@@ -314,13 +315,13 @@ def _commands(policy: Policy) -> tuple[Command, ...]:
                 Text("Go on with a VM whose preparation failed"), "vm prepare jekyll-dev",
                 params=(name,)),
         Command("vm cancel", ("vm", "cancel"),
-                Text("Cancel a VM: it costs nothing more, all that is on it is deleted"),
+                Text("Cancel a VM: it stops costing money, and everything on it is deleted"),
                 "vm cancel jekyll-dev", params=(name,)),
         *apps,
-        Command("ps", ("ps",), Text("The containers that run on your VMs"), "ps",
+        Command("ps", ("ps",), Text("The containers running on your VMs"), "ps",
                 takes_vm=True, is_question=True),
         Command("kill", ("kill",), Text("Kill and remove containers"), "kill 5c061b59b648",
                 params=(Param("ids", "ID", _container, is_many=True),), takes_vm=True),
-        Command("help", ("help",), Text("What there is, or how one command is typed"),
+        Command("help", ("help",), Text("All commands, or how one of them is typed"),
                 "help vm", is_question=True),
     )  # fmt: skip

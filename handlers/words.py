@@ -33,7 +33,7 @@ def split(line: str, most: int) -> list[str]:
     if len(line) > most:
         raise UserError(
             Text(
-                "That is {length} characters long; a command has at most {most}.",
+                "That is {length} characters long. A command has at most {most}.",
                 length=len(line),
                 most=str(most),
             ),
@@ -42,7 +42,7 @@ def split(line: str, most: int) -> list[str]:
     line = _cleaned(line)
     if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in line):
         raise UserError(
-            Text("There are characters in that which cannot be seen; type it anew, by hand."),
+            Text("The command has invisible characters in it. Type it again by hand."),
             instead="help",
         )
     try:

@@ -24,7 +24,7 @@ from bot.errors import (
     NameTaken,
     PortTaken,
 )
-from bot.models import Text
+from bot.models import Text, msgid
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,15 @@ _BROKEN = (
 # The engine's sentences, as Engine 20.10 to 28 and the registries write them. The first that
 # matches decides.
 _REFUSALS: tuple[tuple[str, type[HostError], str], ...] = (
-    ("no such container", ContainerNotFound, "There is no such container (any more)."),
+    (
+        "no such container",
+        ContainerNotFound,
+        msgid("There is no such container, or not any more."),
+    ),
     (
         "toomanyrequests|pull rate limit",
         EngineRefused,
-        "Docker Hub lets this VM's address pull no more images for now; try again in some hours.",
+        msgid("Docker Hub limits how much this VM's address pulls. Try again in a few hours."),
     ),
     (
         "no such image|manifest unknown|manifest for .* not found|repository does not exist"
@@ -62,29 +66,29 @@ _REFUSALS: tuple[tuple[str, type[HostError], str], ...] = (
         "|not found: does not exist|does not match the specified platform"
         "|invalid reference format|repository name .* must be",
         ImageNotFound,
-        "No registry has that image, or it is not public.",
+        msgid("No registry has that image, or it is not public."),
     ),
     (
         "port is already allocated|address already in use",
         PortTaken,
-        "That port is in use on the VM.",
+        msgid("That port is in use on the VM."),
     ),
     (
         "is already in use by container",
         NameTaken,
-        "A container of that name exists on the VM.",
+        msgid("The VM already has a container of that name."),
     ),
-    ("no space left on device", EngineRefused, "The VM's disk is full."),
+    ("no space left on device", EngineRefused, msgid("The VM's disk is full.")),
     (
         "range of cpus is from|minimum memory limit|cpu .* requested .* available",
         EngineRefused,
-        "The VM cannot give a container that many CPUs or that much memory.",
+        msgid("The VM does not have that many CPUs or that much memory."),
     ),
     (
         "dial tcp|tls handshake timeout|client\\.timeout exceeded|no such host"
         "|request canceled while waiting|x509: |http response to https client",
         EngineRefused,
-        "The VM cannot reach the image registry.",
+        msgid("The VM cannot reach the image registry."),
     ),
 )
 _NO_ENGINE = re.compile(
@@ -110,14 +114,16 @@ def refusal(explanation: str) -> HostError:
     for pattern, error, sentence in _REFUSALS:
         if re.search(pattern, explanation, re.IGNORECASE | re.DOTALL):
             return error(Text(sentence))
-    return EngineRefused(Text("The VM's Docker Engine said no."))
+    return EngineRefused(Text("The VM's Docker Engine refused that."))
 
 
 def without_engine(exit_status: int, stderr: str, address: str) -> HostError | None:
     """Our error for how `docker system dial-stdio` ended; None when the end tells nothing."""
     if "permission denied" in stderr.lower():
         return EngineRefused(
-            Text("The SSH user may not use Docker on the VM at {address}.", address=address)
+            Text(
+                "The SSH user is not allowed to use Docker on the VM at {address}.", address=address
+            )
         )
     if exit_status == _COMMAND_NOT_FOUND or _NO_ENGINE.search(stderr):
         return EngineMissing(
@@ -132,5 +138,5 @@ def _renamed(error: Exception, address: str) -> HostError:
     if isinstance(error, _SLOW):
         return HostUnreachable(Text("The VM at {address} did not answer in time.", address=address))
     if isinstance(error, _REFUSED):
-        return EngineRefused(Text("The VM's Docker Engine said no."))
+        return EngineRefused(Text("The VM's Docker Engine refused that."))
     return ConnectionBroke(Text("The connection to the VM at {address} broke.", address=address))

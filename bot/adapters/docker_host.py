@@ -308,7 +308,7 @@ def _check_image(image: str) -> None:
 
 
 def _no_container() -> ContainerNotFound:
-    return ContainerNotFound(Text("There is no such container (any more)."))
+    return ContainerNotFound(Text("There is no such container, or not any more."))
 
 
 def _is_same_place(one: HostAccess, other: HostAccess) -> bool:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.adapters.ssh import CommandResult, CommandTimeout, Ssh
 from bot.errors import EngineRefused
-from bot.models import Text
+from bot.models import Text, msgid
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +19,10 @@ INSTALL_TIMEOUT = timedelta(minutes=20)
 _NOT_ROOT, _NOT_DEBIAN, _NOT_INSTALLED, _NOT_STARTED = 90, 91, 92, 93
 
 _FAILURES = {
-    _NOT_ROOT: "Docker can be installed only as root, and the SSH user is not.",
-    _NOT_DEBIAN: "Docker can be installed only on Debian and Ubuntu, and this VM is neither.",
-    _NOT_INSTALLED: "The VM's package manager could not install Docker: {line}",
-    _NOT_STARTED: "Docker was installed but does not start: {line}",
+    _NOT_ROOT: msgid("Docker can be installed only as root, and the SSH user is not root."),
+    _NOT_DEBIAN: msgid("Docker can be installed only on Debian or Ubuntu; this VM is neither."),
+    _NOT_INSTALLED: msgid("The VM's package manager could not install Docker: {line}"),
+    _NOT_STARTED: msgid("Docker is installed but does not start: {line}"),
 }
 
 # Every step may have been done already, by us before a crash or by the image. apt's own lock

@@ -82,7 +82,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
         "method_not_supported_for_channel_type user_not_in_channel",
     ),
     (
-        msgid("Slack knows no such person, or does not show them to the bot."),
+        msgid("Slack knows no such person, or hides them from the bot."),
         "user_not_found user_not_visible user_disabled users_list_not_supplied not_enough_users "
         "too_many_users",
     ),
@@ -93,7 +93,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
         "duplicate_message_not_found cannot_reply_to_message",
     ),
     (
-        msgid("That click was too long ago for Slack. Click again."),
+        msgid("That click came too late for Slack. Click again."),
         "expired_trigger_id exchanged_trigger_id invalid_trigger_id",
     ),
     (

@@ -102,7 +102,9 @@ class SoftLayerCloud:
             newest = newest_named(self._public_images.get(), name)
             if newest is not None:
                 return str(newest["globalIdentifier"])
-        raise CloudNotFound(Text("No public image of SoftLayer's is named like {name}.", name=name))
+        raise CloudNotFound(
+            Text("SoftLayer has no public image with {name} in its name.", name=name)
+        )
 
     def template_exists(self, guid: str) -> bool:
         """Whether a public or private image template with this GUID can be ordered."""
@@ -150,7 +152,7 @@ class SoftLayerCloud:
         row = self._api.act("Virtual_Guest", "createObject", template)
         with understanding():
             if not row.get("id"):  # held for approval in spite of immediateApprovalOnlyFlag
-                raise CloudUnknown(Text("SoftLayer took the order, but names no VM yet."))
+                raise CloudUnknown(Text("SoftLayer took the order but has not named the VM yet."))
             return replace(  # what createObject's answer, being unmasked, leaves out
                 vm_of(row),
                 request_id=order.request_id,

@@ -19,11 +19,11 @@ from requests import RequestException
 from SoftLayer import exceptions as softlayer
 
 from bot.errors import CloudBusy, CloudError, CloudNotFound, CloudRefused, CloudUnknown
-from bot.models import Text
+from bot.models import Text, msgid
 
 log = logging.getLogger(__name__)
 
-_NO_SENSE = "SoftLayer gave an answer that makes no sense."
+_NO_SENSE = msgid("SoftLayer gave an answer that makes no sense.")
 
 # ExpatError, XmlRpcError, ValueError, LookupError: an answer that is not XML-RPC after all
 # (transports/xmlrpc.py of 6.2.9 lets them out). OSError: a certificate file that is not there.
@@ -57,11 +57,14 @@ _NOT_YET = "SoftLayer_Exception_NotImplemented"  # what a VM not fully provision
 _REFUSALS: tuple[tuple[str, str], ...] = (
     (
         "access denied|invalid api token|permission|not authori[sz]ed",
-        "SoftLayer does not let the bot's user do that: {reason}",
+        msgid("SoftLayer does not let the bot's user do that: {reason}"),
     ),
-    ("InvalidValue|MissingCreationProperty", "SoftLayer does not accept that: {reason}"),
-    ("approval", "SoftLayer wants a person to approve this order first: {reason}"),
-    ("price|not available|capacity", "SoftLayer does not sell that (now): {reason}"),
+    (
+        "InvalidValue|MissingCreationProperty",
+        msgid("SoftLayer does not accept that: {reason}"),
+    ),
+    ("approval", msgid("SoftLayer wants a person to approve this order first: {reason}")),
+    ("price|not available|capacity", msgid("SoftLayer does not sell that now: {reason}")),
 )
 _REASON_LENGTH = 200
 
@@ -120,11 +123,11 @@ def cleaned(foreign: str, length: int = _REASON_LENGTH) -> str:
 def _of_fault(error: softlayer.SoftLayerAPIError) -> CloudError:
     code, text = str(error.faultCode), str(error.faultString)
     if code == _RATE_LIMIT:
-        return CloudUnknown(Text("SoftLayer gets too many requests from this account."))
+        return CloudUnknown(Text("SoftLayer gets too many requests from this account just now."))
     if code == _NOT_FOUND:
-        return CloudNotFound(Text("SoftLayer knows no such VM (any more)."))
+        return CloudNotFound(Text("SoftLayer has no such VM, or not any more."))
     if code == _NOT_YET or "active transaction" in text.lower():
-        return CloudBusy(Text("SoftLayer is still at work on that VM."))
+        return CloudBusy(Text("SoftLayer is still working on that VM."))
     # "Client" is how its SOAP layer blames the question. Everything else without SoftLayer's
     # prefix comes from a gateway in front of it.
     if "internal error" in text.lower() or not code.startswith(("SoftLayer_Exception", "Client")):

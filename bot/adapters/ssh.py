@@ -79,7 +79,10 @@ class Ssh:
         with self._lock:
             if self._closed:
                 raise HostUnreachable(
-                    Text("The connection to {address} was given up.", address=self.access.address)
+                    Text(
+                        "The connection to the VM at {address} was given up.",
+                        address=self.access.address,
+                    )
                 )
             if self._transport is not None and self._transport.is_active():
                 return self._transport
@@ -245,7 +248,7 @@ def _no_such_key(address: str) -> Iterator[None]:
 def _mismatch(address: str) -> HostKeyMismatch:
     return HostKeyMismatch(
         Text(
-            "The machine at {address} is not the VM it should be: its SSH host key is another one.",
+            "The machine at {address} is not the expected VM: its SSH host key differs.",
             address=address,
         )
     )

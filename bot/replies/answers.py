@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from bot.errors import UserError
-from bot.models import Choice, Container, Link, Person, Text, Vm, VmState, msgid
+from bot.models import Choice, Container, Text, Vm, VmState, counted, msgid
 from bot.money import cost_of
 from bot.replies.blocks import (
+    OPEN,
     PASSWORD,
     RUN,
     Block,
@@ -20,15 +21,15 @@ from bot.replies.blocks import (
     button,
     command_button,
     context,
-    cut,
+    first_fitting,
     joined,
     password_value,
     section,
 )
-from bot.replies.texts import escape, say
+from bot.replies.texts import cut_value, escape, link, person, say, spoken
 
-MOST_ROWS = 40
-"""Containers shown with a button each; a message has at most 50 blocks."""
+_SHOWN_PER_VM = (1000, 10, 5, 3, 1, 0)
+"""Containers of each VM that a list shows, tried until the whole list fits into one message."""
 
 _STATES = {
     VmState.ORDERING: msgid("being ordered"),
@@ -73,120 +74,237 @@ def refusal_reply(error: UserError, command: str, language: str) -> Reply:
     if error.choices:
         buttons = [command_button(choice) for choice in error.choices]
         blocks.append(actions(buttons, language))
-    return Reply(text, blocks)
+    return Reply(spoken(text), blocks)
 
 
 def unexpected_reply(incident: str, language: str) -> Reply:
     """Something broke that we did not foresee."""
     text = say(
         Text(
-            "Something unexpected happened, and nothing more was done. Tell the bot's operator"
+            "Something unexpected happened, and nothing more was done. Give the bot's operator"
             " this incident id: `{incident}`",
             incident=incident,
         ),
         language,
     )
-    return Reply(text, [section(text)])
+    return Reply(spoken(text), [section(f"⚠️ {text}")])
 
 
 def chosen_reply(command: str, language: str) -> Reply:
     """What takes the place of buttons once one of them was pressed."""
     text = say(Text("You chose `{command}`.", command=command), language)
-    return Reply(text, [context(text)])
+    return Reply(spoken(text), [context(text)])
 
 
-def containers_reply(reports: Sequence[VmReport], now: datetime, language: str) -> Reply:
-    """`/ds ps`: the running containers of some VMs."""
+def containers_reply(
+    reports: Sequence[VmReport], now: datetime, language: str, command: str = "/ds"
+) -> Reply:
+    """`/ds ps`: the running containers of some VMs, as many as fit into one message."""
     total = sum(len(report.containers) for report in reports)
-    has_buttons = total + 2 * len(reports) <= MOST_ROWS
-    blocks: list[Block] = []
-    for report in reports:
-        blocks.append(section(_vm_line(report.vm, now, language)))
-        blocks += _report_blocks(report, language, has_buttons=has_buttons)
-    summary = say(
-        Text("{count} running container(s) on {vms} VM(s)", count=total, vms=len(reports)), language
-    )
-    return Reply(summary, blocks[:49])
+    containers = counted("{count} running container", "{count} running containers", total)
+    vms = counted("{count} VM", "{count} VMs", len(reports))
+    summary = say(Text("{containers} on {vms}", containers=containers, vms=vms), language)
+    title = section(f"*{summary}*")
+    layouts = ([title, *blocks] for blocks in _container_layouts(reports, now, language, command))
+    return Reply(summary, first_fitting(layouts, _cut_off(f"{command} ps on VM", language)))
 
 
-def vms_reply(vms: Sequence[Vm], now: datetime, language: str) -> Reply:
-    """`/ds vm list`: each VM with its state, price and cost so far."""
+def vms_reply(vms: Sequence[Vm], now: datetime, language: str, command: str = "/ds") -> Reply:
+    """`/ds vm list`: what all of them cost, then each VM with its state, price and cost so far."""
+    summary = say(_costs(vms), language)
+    title = section(f"*{summary}*")
+    ending = f"{command} vm cancel NAME"
+    hint = context(say(Text("`{command}` ends what a VM costs.", command=ending), language))
+    rows = [_vm_row(vm, now, language) for vm in vms]
+    lines = joined(_vm_line(vm, now, language) for vm in vms)
+    layouts = [[title, *rows, hint], [title, *lines, hint]]
+    return Reply(summary, first_fitting(layouts, _cut_off(f"{command} vm list", language)))
+
+
+def choices_of(vms: Sequence[Vm], command: str) -> list[Choice]:
+    """A button per VM that runs `command` on it."""
+    return [Choice(Text("{vm}", vm=vm.hostname), f"{command} on {vm.hostname}") for vm in vms[:20]]
+
+
+# --- VMs -----------------------------------------------------------------------------------------
+
+
+def _costs(vms: Sequence[Vm]) -> Text:
     rates = [vm.hourly_rate for vm in vms if vm.hourly_rate is not None]
-    summary = say(
-        Text("{count} VM(s), {rate} per hour in all", count=len(vms), rate=sum(rates, Decimal(0))),
-        language,
+    if not rates:
+        return counted(
+            "{count} VM, price not known yet", "{count} VMs, prices not known yet", len(vms)
+        )
+    rate = sum(rates, Decimal(0))
+    if len(rates) < len(vms):
+        return Text(
+            "{vms}, at least {rate} per hour",
+            vms=counted("{count} VM", "{count} VMs", len(vms)),
+            rate=rate,
+        )
+    return counted(
+        "{count} VM costs {rate} per hour", "{count} VMs cost {rate} per hour", len(vms), rate=rate
     )
-    lines = [_vm_line(vm, now, language) for vm in vms]
-    return Reply(summary, [*joined(lines)[:48], context(summary)])
 
 
-def _report_blocks(report: VmReport, language: str, *, has_buttons: bool) -> list[Block]:
-    if report.trouble is not None:
-        return [context("⚠️ " + say(report.trouble, language))]
-    if not report.containers:
-        return [context(say(Text("no container runs here"), language))]
-    if has_buttons:
-        return [_container_row(report.vm, each, language) for each in report.containers]
-    return joined(_container_line(each, language) for each in report.containers)
+def _vm_row(vm: Vm, now: datetime, language: str) -> Block:
+    """A VM in two lines; one that waits for a decision has a button."""
+    size = Text(
+        "{cpus} vCPU, {memory} MB, {datacenter}",
+        cpus=vm.cpus,
+        memory=vm.memory_mb,
+        datacenter=vm.datacenter,
+    )
+    since = Text("since {when}", when=vm.asked_at)
+    text = f"{_vm_line(vm, now, language)}\n{say(size, language)} · {say(since, language)}"
+    if vm.state is not VmState.ATTENTION:
+        return section(text)
+    go_on = Button(Text("Go on"), RUN, f"vm prepare {vm.hostname}")
+    return section(text, button(go_on, language))
 
 
 def _vm_line(vm: Vm, now: datetime, language: str) -> str:
-    parts = [f"*{escape(vm.hostname)}*", say(Text(_STATES[vm.state]), language)]
+    parts = [f"*{_name(vm)}*", say(Text(_STATES[vm.state]), language)]
     if vm.address:
         parts.append(f"`{escape(vm.address)}`")
     if vm.hourly_rate is not None:
         cost = cost_of(vm.hourly_rate, vm.asked_at, now) or Decimal(0)
         rate = Text("{rate} per hour, about {cost} so far", rate=vm.hourly_rate, cost=cost)
         parts.append(say(rate, language))
-    parts.append(say(Text("{owner}'s", owner=Person(vm.owner_id)), language))
+    parts.append(person(vm.owner_id))
     return " · ".join(parts)
 
 
-def _container_row(vm: Vm, shown: ShownContainer, language: str) -> Block:
-    line = _container_line(shown, language)
-    if not shown.is_mine:
-        return section(line)
+def _name(vm: Vm) -> str:
+    return escape(cut_value(vm.hostname, 63))
+
+
+# --- containers ----------------------------------------------------------------------------------
+
+
+def _container_layouts(
+    reports: Sequence[VmReport], now: datetime, language: str, command: str
+) -> Iterator[list[Block]]:
+    """From the most comfortable layout to the shortest."""
+    for has_all_buttons in (True, False):
+        yield [
+            block
+            for report in reports
+            for block in _report_rows(report, now, language, has_all_buttons=has_all_buttons)
+        ]
+    for shown in _SHOWN_PER_VM:
+        lines = [
+            line for each in reports for line in _report_lines(each, now, language, command, shown)
+        ]
+        yield joined(lines)
+
+
+def _report_rows(
+    report: VmReport, now: datetime, language: str, *, has_all_buttons: bool
+) -> list[Block]:
+    blocks = [section(_vm_line(report.vm, now, language))]
+    note = _report_note(report, language)
+    if note:
+        blocks.append(context(note))
+    for each in report.containers:
+        buttons = _container_buttons(report.vm, each)
+        text = _container_text(each, language)
+        if has_all_buttons:
+            blocks.append(section(text))
+            blocks += [actions(buttons, language)] if buttons else []
+        else:
+            blocks.append(section(text, button(buttons[-1], language) if buttons else None))
+    return blocks
+
+
+def _report_lines(
+    report: VmReport, now: datetime, language: str, command: str, shown: int
+) -> list[str]:
+    """A VM and its first containers, a line each."""
+    lines = [_vm_line(report.vm, now, language)]
+    note = _report_note(report, language)
+    if note:
+        lines.append(note)
+    lines += [f"• {_container_line(each)}" for each in report.containers[:shown]]
+    hidden = len(report.containers) - shown
+    if hidden > 0:
+        all_of_them = f"{command} ps on {report.vm.hostname}"
+        more = Text("{count} more: `{command}`", count=hidden, command=all_of_them)
+        lines.append(f"• {say(more, language)}")
+    return lines
+
+
+def _report_note(report: VmReport, language: str) -> str:
+    if report.trouble is not None:
+        return f"⚠️ {say(report.trouble, language)}"
+    if not report.containers and report.vm.state is VmState.READY:
+        return say(Text("No container is running here."), language)
+    return ""
+
+
+def _container_buttons(vm: Vm, shown: ShownContainer) -> list[Button]:
+    """What can be done with a container: open it, see its password, kill it."""
+    buttons = []
+    if shown.url is not None:
+        buttons.append(Button(Text("Open"), OPEN, url=shown.url))
     if shown.has_password:
         value = password_value(vm.op_id, shown.container.id)
-        show = Button(Text("Show password"), PASSWORD, value)
-        return {
-            "type": "section",
-            "text": {"type": "mrkdwn", "text": cut(line, 2900)},
-            "accessory": button(show, language, number=_number(shown)),
-        }
-    kill = Button(
+        buttons.append(Button(Text("Show password"), PASSWORD, value))
+    if shown.is_mine:
+        buttons.append(kill_button(shown.container.short_id))
+    return buttons
+
+
+def kill_button(short_id: str) -> Button:
+    """Kills a container, after asking."""
+    return Button(
         Text("Kill"),
         RUN,
-        f"kill {shown.container.short_id}",
+        f"kill {short_id}",
         style="danger",
         confirm=Text("Kill this container? What it holds outside a volume is lost."),
     )
-    return section(line, button(kill, language, number=_number(shown)))
 
 
-def _container_line(shown: ShownContainer, language: str) -> str:
+def _container_text(shown: ShownContainer, language: str) -> str:
+    """A container in two lines: what it is and where, then its name, age and owner."""
     container = shown.container
-    parts = [
+    details = [
         f"`{container.short_id}`",
-        escape(cut(container.image, 120)),
-        escape(cut(container.name, 80)),
-        escape(container.status),
+        escape(cut_value(container.name, 80)),
+        say(_status(container), language),
     ]
-    if shown.url is not None:
-        parts.append(say(Text("{link}", link=Link(shown.url)), language))
-    elif container.ports:
-        pairs = (f"{each.host_port}->{each.container_port}" for each in container.ports)
-        parts.append(escape(", ".join(pairs)))
     if shown.owner_id is not None:
-        parts.append(say(Text("{owner}'s", owner=Person(shown.owner_id)), language))
-    return " · ".join(parts)
+        details.append(person(shown.owner_id))
+    return f"{_where(shown)}\n{' · '.join(details)}"
 
 
-def _number(shown: ShownContainer) -> int:
-    """Action ids within a message: the container's own digits tell them apart."""
-    return int(shown.container.short_id[:8] or "0", 16)
+def _container_line(shown: ShownContainer) -> str:
+    owner = f" · {person(shown.owner_id)}" if shown.owner_id is not None else ""
+    return f"`{shown.container.short_id}` {_where(shown)}{owner}"
 
 
-def choices_of(vms: Sequence[Vm], command: str) -> list[Choice]:
-    """A button per VM that runs `command` on it."""
-    return [Choice(Text("{vm}", vm=vm.hostname), f"{command} on {vm.hostname}") for vm in vms[:20]]
+def _where(shown: ShownContainer) -> str:
+    """The image, and the page or the ports that lead to it."""
+    container = shown.container
+    image = escape(cut_value(container.image, 80))
+    if shown.url is not None:
+        return f"{image} · {link(shown.url)}"
+    ports = ", ".join(f"{each.host_port}→{each.container_port}" for each in container.ports[:5])
+    return f"{image} · {ports}" if ports else image
+
+
+def _status(container: Container) -> Text:
+    """What the engine's own words say, in the reader's."""
+    if "(Paused)" in container.status:
+        return Text("paused")
+    if "(unhealthy)" in container.status:
+        return Text("not healthy, since {when}", when=container.created_at)
+    if not container.is_running:
+        return Text("{status}", status=container.status)
+    return Text("since {when}", when=container.created_at)
+
+
+def _cut_off(command: str, language: str) -> Block:
+    text = Text("Not everything fits into one message. See also `{command}`.", command=command)
+    return context(say(text, language))

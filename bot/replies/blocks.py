@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ MAX_SECTION = 2900  # characters; Slack's limit is 3,000, 10 % stay free for how
 MAX_BUTTON = 75
 MAX_BUTTON_VALUE = 2000
 MAX_ACTIONS = 25
+MAX_BLOCKS = 50
+MAX_MESSAGE = 11_500
+"""Characters of all blocks as JSON. Slack refuses about 13,200 (bolt-js#2509, #2867)."""
 
 RUN = "run"
 """action_id of buttons whose value is a command, done as if typed."""
@@ -25,6 +29,10 @@ PASSWORD = "password"
 
 OPEN = "open"
 """action_id of buttons that only open an address; Slack reports the click all the same."""
+
+_CUT_LINK = re.compile(r"<[^<>]*\Z")  # <@U…>, <https://…|…>
+_CUT_ENTITY = re.compile(r"&[a-z]{0,4}\Z")  # &amp; &lt; &gt;
+_FENCE = "```"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +65,23 @@ def password_value(vm_id: str, container_id: str) -> str:
     return json.dumps({"vm": vm_id, "container": container_id})
 
 
+def mrkdwn(text: str) -> Block:
+    """A text object, cut where Slack would refuse it.
+
+    verbatim: Slack makes no links and mentions of bare addresses, `#names` and `@names` in it.
+    """
+    return {"type": "mrkdwn", "text": cut_mrkdwn(text, MAX_SECTION), "verbatim": True}
+
+
 def section(text: str, accessory: Block | None = None) -> Block:
-    """A paragraph of mrkdwn, cut where Slack would refuse it."""
-    block: Block = {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, MAX_SECTION)}}
+    """A paragraph of mrkdwn, with a button beside it."""
+    block: Block = {"type": "section", "text": mrkdwn(text)}
     return block | {"accessory": accessory} if accessory else block
 
 
 def context(text: str) -> Block:
     """A line in small print."""
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, MAX_SECTION)}]}
+    return {"type": "context", "elements": [mrkdwn(text)]}
 
 
 def header(text: str) -> Block:
@@ -103,6 +119,17 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def cut_mrkdwn(text: str, most: int) -> str:
+    """The text like `cut`, but no mention, link or entity is cut apart, and code is closed."""
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1 - len(_FENCE)]
+    kept = _CUT_ENTITY.sub("", _CUT_LINK.sub("", kept)).rstrip()
+    if kept.count(_FENCE) % 2:
+        return f"{kept}…{_FENCE}"
+    return f"{kept}…`" if kept.replace(_FENCE, "").count("`") % 2 else f"{kept}…"
+
+
 def joined(lines: Iterable[str]) -> list[Block]:
     """Lines as few sections, each within Slack's limit."""
     blocks: list[Block] = []
@@ -113,6 +140,26 @@ def joined(lines: Iterable[str]) -> list[Block]:
             page = ""
         page = f"{page}\n{line}" if page else line
     return [*blocks, section(page)] if page else blocks
+
+
+def fits(blocks: Sequence[Block]) -> bool:
+    """Whether Slack takes these blocks as one message."""
+    return len(blocks) <= MAX_BLOCKS and _size(blocks) <= MAX_MESSAGE
+
+
+def first_fitting(layouts: Iterable[list[Block]], last: Block) -> list[Block]:
+    """The first layout that fits a message; else as much of the last one as does, and `last`."""
+    blocks: list[Block] = []
+    for blocks in layouts:
+        if fits(blocks):
+            return blocks
+    while not fits([*blocks, last]):
+        blocks = blocks[:-1]
+    return [*blocks, last]
+
+
+def _size(blocks: Sequence[Block]) -> int:
+    return len(json.dumps(blocks, ensure_ascii=False))
 
 
 def _confirm(question: Text, yes: str, language: str, style: str | None) -> Block:

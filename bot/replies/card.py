@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.models import Person, Text
-from bot.replies.blocks import Button, Reply, actions, context, section
-from bot.replies.texts import duration, say
+from bot.models import Person, Text, counted, msgid
+from bot.replies.blocks import Block, Button, Reply, actions, context, section
+from bot.replies.texts import say, spoken
 
 
 class PhaseState(StrEnum):
@@ -20,7 +20,15 @@ class PhaseState(StrEnum):
     FAILED = "failed"
 
 
+_MOST_PHASES = 12
+
+# The sign and the words say the same: not everybody sees, or hears, the sign.
 _SIGNS = {PhaseState.RUNNING: "⏳", PhaseState.DONE: "✅", PhaseState.FAILED: "❌"}
+_TIMES = {
+    PhaseState.RUNNING: msgid("{length} so far"),
+    PhaseState.DONE: msgid("done in {length}"),
+    PhaseState.FAILED: msgid("failed after {length}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +66,61 @@ class Card:
 
 
 def card_reply(card: Card, now: datetime, language: str) -> Reply:
-    """The card as a message; its text alone reads well aloud."""
-    title = say(card.title, language)
-    blocks = [section(f"*{title}*")]
-    if card.phases:
-        blocks.append(section("\n".join(_line(each, now, language) for each in card.phases)))
-    if card.outcome is not None:
-        sign = "❌ " if card.has_failed else ""
-        blocks.append(section(sign + say(card.outcome, language)))
-    blocks.append(context(_footer(card, now, language)))
-    if card.buttons:
+    """The card as a message: first where it stands, then what to do, then how it came about."""
+    first = _first(card, now, language)
+    blocks: list[Block] = [section(first)]
+    if card.outcome is not None and card.buttons:
         blocks.append(actions(card.buttons, language))
-    return Reply(f"{title}: {_summary(card, language)}", blocks)
+    if card.phases:
+        lines = "\n".join(_lines(card.phases, now, language))
+        blocks.append(section(lines) if card.outcome is None else context(lines))
+    blocks.append(context(_footer(card, now, language)))
+    if card.outcome is None and card.buttons:
+        blocks.append(actions(card.buttons, language))
+    return Reply(spoken(_heard(card, language)), blocks)
+
+
+def _first(card: Card, now: datetime, language: str) -> str:
+    title = say(card.title, language)
+    if card.outcome is None:
+        running = [each for each in card.phases if each.state is PhaseState.RUNNING]
+        step = say(running[-1].title, language) if running else say(Text("started"), language)
+        return f"{_SIGNS[PhaseState.RUNNING]} *{title}* · {step}"
+    outcome = say(card.outcome, language)
+    if card.has_failed:
+        return f"{_SIGNS[PhaseState.FAILED]} *{title}* · {outcome}"
+    return f"{_SIGNS[PhaseState.DONE]} {outcome}"
+
+
+def _heard(card: Card, language: str) -> str:
+    """What screen readers and notifications say."""
+    title = say(card.title, language)
+    if card.outcome is not None:
+        return f"{title}: {say(card.outcome, language)}"
+    step = say(card.phases[-1].title, language) if card.phases else say(Text("started"), language)
+    return f"{title}: {step}"
+
+
+def _lines(phases: tuple[Phase, ...], now: datetime, language: str) -> list[str]:
+    """A line per phase; of very many, the last ones."""
+    hidden = max(0, len(phases) - _MOST_PHASES)
+    lines = [_line(each, now, language) for each in phases[hidden:]]
+    if hidden:
+        earlier = counted("{count} earlier step is done", "{count} earlier steps are done", hidden)
+        lines.insert(0, f"{_SIGNS[PhaseState.DONE]} {say(earlier, language)}")
+    return lines
 
 
 def _line(phase: Phase, now: datetime, language: str) -> str:
-    took = duration((phase.ended_at or now) - phase.began_at, language)
+    length = (phase.ended_at or now) - phase.began_at
+    took = say(Text(_TIMES[phase.state], length=length), language)
     note = f" · {say(phase.note, language)}" if phase.note else ""
     return f"{_SIGNS[phase.state]} {say(phase.title, language)} · {took}{note}"
 
 
 def _footer(card: Card, now: datetime, language: str) -> str:
     ended = card.phases[-1].ended_at if card.outcome and card.phases else None
-    length: timedelta = (ended or now) - card.began_at
-    facts = [
-        say(Text("for {person}", person=Person(card.caller_id)), language),
-        duration(length, language),
-        *(say(fact, language) for fact in card.facts),
-    ]
-    return " · ".join(facts)
-
-
-def _summary(card: Card, language: str) -> str:
-    if card.outcome is not None:
-        return say(card.outcome, language)
-    if card.phases:
-        return say(card.phases[-1].title, language)
-    return say(Text("begins"), language)
+    length = (ended or now) - card.began_at
+    time = Text("{length} in all", length=length)
+    whose = Text("for {person}", person=Person(card.caller_id))
+    return " · ".join(say(each, language) for each in (whose, *card.facts, time))

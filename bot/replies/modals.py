@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.models import Link, Text
-from bot.replies.blocks import cut, section
+from bot.replies.blocks import OPEN, Block, Button, actions, context, cut, section
 from bot.replies.texts import plain, say
 
 _MAX_TITLE = 24
@@ -13,7 +13,8 @@ _MAX_TITLE = 24
 
 def loading_modal(language: str) -> dict[str, Any]:
     """Opened at once, before anything slow is asked: a trigger is good for three seconds."""
-    return _modal(Text("Password"), [section(say(Text("Asking the VM…"), language))], language)
+    waiting = say(Text("Asking the VM…"), language)
+    return _modal(Text("Password"), [section(f"⏳ {waiting}")], language)
 
 
 def password_modal(
@@ -22,18 +23,32 @@ def password_modal(
     """How to log in. It is in no message: nothing of it is left when the modal is closed."""
     blocks = [
         section(say(Text("*{app}* at {link}", app=title, link=Link(url)), language)),
-        section(say(Text("User name: `{login}`", login=login), language)),
-        section(say(Text("Password: `{password}`", password=password), language)),
+        section(say(Text("*User name*"), language)),
+        _to_copy(login),
+        section(say(Text("*Password*"), language)),
+        _to_copy(password),
+        context(say(Text("Only you see this. Nothing of it stays in Slack."), language)),
     ]
+    if url:
+        blocks.insert(1, actions([Button(Text("Open"), OPEN, url=url, style="primary")], language))
     return _modal(Text("Password"), blocks, language)
 
 
 def trouble_modal(why: Text, language: str) -> dict[str, Any]:
     """Why there is nothing to show."""
-    return _modal(Text("Password"), [section(say(why, language))], language)
+    return _modal(Text("Password"), [section(f"⚠️ {say(why, language)}")], language)
 
 
-def _modal(title: Text, blocks: list[dict[str, Any]], language: str) -> dict[str, Any]:
+def _to_copy(words: str) -> Block:
+    """Exactly these characters, to be selected: no mark in them means anything here."""
+    text = {"type": "text", "text": words}
+    return {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_preformatted", "elements": [text]}],
+    }
+
+
+def _modal(title: Text, blocks: list[Block], language: str) -> dict[str, Any]:
     return {
         "type": "modal",
         "title": _words(title, language),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,13 +12,20 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from bot.models import Link, Person, Text
+from bot.models import Link, Output, Person, Text
 from bot.money import dollars
 
 LANGUAGES = ("en", "ko")
-_CATALOGUES = Path(__file__).parent / "locale"
+CATALOGUES = Path(__file__).parent / "locale"
+MAX_VALUE = 300
+"""Characters of one parameter that are shown."""
+
+_MAX_OUTPUT = 800
+_MAX_LISTED = 20
 _PLACE = re.compile(r"\{(\w+)\}")
+_USER_ID = re.compile(r"[UW][A-Z0-9]{1,30}")
 _UNITS = {"en": ("d", "h", "m", "s"), "ko": ("일", "시간", "분", "초")}
+_FENCE = "```"
 
 
 def say(text: Text | str, language: str) -> str:
@@ -31,8 +39,13 @@ def say(text: Text | str, language: str) -> str:
 def plain(text: Text | str, language: str) -> str:
     """The sentence where Slack shows plain text: buttons, titles."""
     shown = text if isinstance(text, str) else say(text, language)
-    shown = re.sub(r"[*`]", "", shown)
+    shown = spoken(shown)
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def spoken(mrkdwn: str) -> str:
+    """mrkdwn as it is read aloud or shown in a notification: in one line, without its marks."""
+    return " ".join(re.sub(r"[*`]", "", mrkdwn).split())
 
 
 def translated(sentence: str, language: str) -> str:
@@ -42,23 +55,32 @@ def translated(sentence: str, language: str) -> str:
 
 @cache
 def catalogue(language: str) -> dict[str, str]:
-    """All messages of one language, by their English sentence."""
-    with (_CATALOGUES / f"{language}.po").open("rb") as file:
+    """All messages of one language, by their English sentence.
+
+    Of a counted message both English sentences lead to the first form: ours have only one (ko).
+    """
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
         messages = read_po(file, locale=language)
     return {
-        str(message.id): str(message.string)
+        sentence: message.string if isinstance(message.string, str) else message.string[0]
         for message in messages
         if message.id and message.string and not message.fuzzy
+        for sentence in ([message.id] if isinstance(message.id, str) else message.id)
     }
 
 
 def escape(words: str) -> str:
-    """What anybody typed, as text that can neither mention, link nor end a code span.
+    """What anybody typed, as text that can neither mention, link nor end a code span or a line.
 
     Source: docs.slack.dev, formatting message text: `&`, `<` and `>` are entities.
     """
-    words = words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return words.replace("`", "'")
+    line = "".join(" " if char.isspace() else char for char in words if not _is_unseen(char))
+    return _entities(cut_value(line)).replace("`", "'")
+
+
+def cut_value(words: str, most: int = MAX_VALUE) -> str:
+    """The words, their end left out when there are more than `most` characters."""
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 
 
 def duration(length: timedelta, language: str) -> str:
@@ -74,9 +96,22 @@ def duration(length: timedelta, language: str) -> str:
 
 
 def moment(at: datetime) -> str:
-    """An instant, in each reader's own time zone."""
+    """An instant, in each reader's own time zone and language."""
     fallback = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return f"<!date^{int(at.timestamp())}^{{date_short_pretty}} {{time}}|{fallback}>"
+
+
+def person(user_id: str) -> str:
+    """A mention. Ids also come from labels on a VM, where anybody may have written anything."""
+    return f"<@{user_id}>" if _USER_ID.fullmatch(user_id) else escape(user_id)
+
+
+def link(url: str, label: str = "") -> str:
+    """A link; the label alone where there is no address."""
+    if not url:
+        return escape(label)
+    address = re.sub(r"[\s<>|`]", lambda char: f"%{ord(char[0]):02X}", url)
+    return f"<{_entities(address)}|{escape(label or url)}>"
 
 
 def _shown(value: object, language: str) -> str:
@@ -84,9 +119,11 @@ def _shown(value: object, language: str) -> str:
         case Text():
             return say(value, language)
         case Person():
-            return f"<@{value.user_id}>"
+            return person(value.user_id)
         case Link():
-            return f"<{value.url}|{escape(value.label or value.url)}>"
+            return link(value.url, value.label)
+        case Output():
+            return _output(value.lines)
         case Decimal():
             return dollars(value)
         case datetime():
@@ -96,6 +133,30 @@ def _shown(value: object, language: str) -> str:
         case str():
             return escape(value)
         case Sequence():
-            return ", ".join(_shown(each, language) for each in value)
+            return _listed(value, language)
         case _:
             return escape(str(value))
+
+
+def _listed(values: Sequence[object], language: str) -> str:
+    shown = [_shown(each, language) for each in values[:_MAX_LISTED]]
+    left = len(values) - len(shown)
+    if left:
+        shown.append(say(Text("{count} more", count=left), language))
+    return ", ".join(shown)
+
+
+def _output(lines: str) -> str:
+    """A block of code; the end of an output tells the most."""
+    seen = "".join(char for char in lines if char == "\n" or not _is_unseen(char))
+    kept = seen.strip()[-_MAX_OUTPUT:]
+    return f"{_FENCE}\n{_entities(kept).replace('`', chr(39)) or '-'}\n{_FENCE}"
+
+
+def _is_unseen(char: str) -> bool:
+    """Control and format characters (such as those that turn the writing around), not line ends."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") and not char.isspace()
+
+
+def _entities(words: str) -> str:
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

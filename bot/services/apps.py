@@ -15,6 +15,7 @@ from bot.models import (
     ContainerSpec,
     Link,
     Operation,
+    Output,
     PortBinding,
     PullProgress,
     Text,
@@ -34,7 +35,6 @@ from config.settings import App, Policy
 _PORTS_TRIED = 100  # beginning with the program's own
 _ONE_LOOK = timedelta(seconds=5)
 _LOG_LINES = 8
-_LOG_CHARS = 600
 _WAITING = frozenset({VmState.ORDERING, VmState.PREPARING})
 _MB = 1_000_000
 
@@ -77,20 +77,20 @@ class RunApp:
         host = self.fleet.host(vm)
         work.phase(
             "pull",
-            Text("Image {image}", image=app.image),
+            Text("Pull {image}", image=app.image),
             limits.pull,
             lambda watch: self._pull(watch, host, app.image),
         )
         started = work.phase(
             "start",
-            Text("Container"),
+            Text("Start the container"),
             limits.start,
             lambda watch: self._start(watch, host, work.op),
         )
         url = f"http://{vm.address}:{started['port']}"
         work.phase(
             "ready",
-            Text("Page"),
+            Text("Wait for its page"),
             limits.ready,
             lambda watch: self._answers(watch, host, started["id"], url + app.probe),
         )
@@ -107,12 +107,15 @@ class RunApp:
                 self.fleet.host(vm).remove(left.id)
                 left = None
         except (LookupError, HostError, UserError):
-            return Outcome(Text("Look at what runs with `{ps}`.", ps="ps"), (retry,))
+            return Outcome(
+                Text("See what still runs with `{command} ps`.", command=self.policy.command),
+                (retry,),
+            )
         if left is None:
             return Outcome(Text("No container was left behind."), (retry,))
         kill = Button(Text("Kill"), value=f"kill {left.short_id}", style="danger")
         return Outcome(
-            Text("Container `{id}` was started and still runs.", id=left.short_id), (kill,)
+            Text("Container `{id}` was started and is still running.", id=left.short_id), (kill,)
         )
 
     # --- which VM ---
@@ -153,7 +156,7 @@ class RunApp:
                 return {}
             if state in _WAITING:
                 return None
-            raise Stopped(Text("The VM was not made ready; see its own message."))
+            raise Stopped(Text("The VM did not become ready. Its own message says why."))
 
         return watch.until(look, self.policy.poll.host)
 
@@ -188,7 +191,7 @@ class RunApp:
         )
         if port != app.port:
             watch.conclude(
-                Text("port {port}, because {taken} is taken", port=str(port), taken=str(app.port))
+                Text("port {port}, because {taken} is in use", port=str(port), taken=str(app.port))
             )
         return {"id": container.id, "port": port}
 
@@ -204,7 +207,9 @@ class RunApp:
                 continue  # by something that is no container
             except NameTaken as error:
                 raise HostUnreachable(error.text) from error  # another attempt's: look again
-        raise EngineRefused(Text("No port from {port} on is free on the VM.", port=str(app.port)))
+        raise EngineRefused(
+            Text("No port from {port} upwards is free on the VM.", port=str(app.port))
+        )
 
     def _answers(self, watch: Watch, host: ContainerHost, container_id: str, url: str) -> Json:
         """Until the page answers. A container that ends by itself is told with its log."""
@@ -228,7 +233,8 @@ class RunApp:
         sentence = Text("*{app}* is ready: {link}", app=app.title, link=Link(url))
         if app.login is not None:
             sentence = Text(
-                "*{app}* is ready: {link}\nLog in as `{login}`; its owner can see the password.",
+                "*{app}* is ready: {link}\n"
+                "Log in as `{login}`; only the owner can see the password.",
                 app=app.title,
                 link=Link(url),
                 login=app.login,
@@ -270,7 +276,7 @@ def _existing(host: ContainerHost, name: str) -> Container | None:
 def _shown(progress: PullProgress) -> Text:
     """How far a pull is: "120 of 370 MB, 3 of 7 layers"."""
     return Text(
-        "{done} of {total} MB, {layers} of {all} layers",
+        "{done} of {total} MB, layers: {layers} of {all}",
         done=progress.done_bytes // _MB,
         total=progress.total_bytes // _MB,
         layers=progress.layers_done,
@@ -280,9 +286,9 @@ def _shown(progress: PullProgress) -> Text:
 
 def _ended(container: Container, log: str) -> Text:
     return Text(
-        "The container ended by itself ({status}). Its last words: `{log}`",
+        "The container stopped by itself ({status}). Its last output:\n{log}",
         status=container.status,
-        log=log.strip()[-_LOG_CHARS:] or "-",
+        log=Output(log),
     )
 
 

@@ -106,9 +106,7 @@ class Fleet:
             return reachable
         named = [vm for vm in reachable if vm.hostname == vm_name]
         if not named:
-            raise UserError(
-                Text("There is no VM `{name}` that could be asked.", name=vm_name), "vm list"
-            )
+            raise UserError(Text("No VM `{name}` can be reached.", name=vm_name), "vm list")
         return named
 
     def _meant(
@@ -139,7 +137,7 @@ def _ambiguous(name: str, meant: Sequence[Located]) -> UserError:
     ]
     return UserError(
         Text(
-            "`{name}` is the beginning of {count} containers' ids. Which one?",
+            "`{name}` matches {count} containers. Which one?",
             name=name,
             count=len(meant),
         ),
@@ -151,7 +149,7 @@ def _unknown(name: str, own: Sequence[Located], silent: Sequence[str]) -> UserEr
     if silent:
         return UserError(
             Text(
-                "No container `{name}` was found, but {vms} did not answer.",
+                "No container `{name}` was found. No answer came from: {vms}.",
                 name=name,
                 vms=list(silent),
             ),

@@ -71,11 +71,11 @@ class Questions:
         except (LookupError, ContainerNotFound):
             raise UserError(Text("That container is gone.")) from None
         if container.labels.get(OWNER) != caller.user_id:
-            raise NotAllowed(Text("Only the person who started it may see its password."))
+            raise NotAllowed(Text("Only the person who started it can see its password."))
         app = self.policy.catalog.get(container.labels.get(APP, ""))
         password = host.environment(container.id).get("PASSWORD")
         if app is None or app.login is None or password is None:
-            raise UserError(Text("That container asks for no password."))
+            raise UserError(Text("That container has no password."))
         url = _url(vm, container, app.port, app.path) or ""
         return Credentials(app.title, url, app.login, password)
 

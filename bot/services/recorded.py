@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot.models import Link, Person, Text
+from bot.models import Link, Output, Person, Text
 
 Json = dict[str, Any]
 
@@ -22,7 +22,8 @@ def text_to_json(text: Text) -> Json:
 def text_from_json(recorded: Json) -> Text:
     """The sentence that `text_to_json` wrote down."""
     params = {name: _from_json(value) for name, value in recorded["params"].items()}
-    return Text(recorded["msgid"], **params)
+    sentence = recorded["msgid"]
+    return Text(sentence, **params)
 
 
 def _to_json(value: object) -> Any:
@@ -33,6 +34,8 @@ def _to_json(value: object) -> Any:
             return {"person": value.user_id}
         case Link():
             return {"link": [value.url, value.label]}
+        case Output():
+            return {"output": value.lines}
         case Decimal():
             return {"money": str(value)}
         case datetime():
@@ -55,6 +58,8 @@ def _from_json(value: Any) -> object:
             return Person(user_id)
         case {"link": [url, label]}:
             return Link(url, label)
+        case {"output": lines}:
+            return Output(lines)
         case {"money": amount}:
             return Decimal(amount)
         case {"at": instant}:

@@ -48,7 +48,7 @@ class CancelVm:
         if found["id"] is None:
             found = work.phase(
                 "find",
-                Text("Wait for its order to be settled"),
+                Text("Wait for the end of its order"),
                 limits.boot,
                 lambda watch: self._settled(watch, vm),
             )
@@ -69,7 +69,7 @@ class CancelVm:
             return Outcome(Text("There is nothing more to do."))
         self.vms.change(vm.op_id, unless=frozenset({VmState.GONE}), state=VmState.ATTENTION)
         again = Button(Text("Try again"), value=f"vm cancel {vm.hostname}", style="danger")
-        return Outcome(Text("The VM was not cancelled and goes on costing money."), (again,))
+        return Outcome(Text("The VM was not cancelled and still costs money."), (again,))
 
     def _settled(self, watch: Watch, vm: Vm) -> Json:
         """Its id once the order that is under way has ended; None when it ordered nothing."""
@@ -101,7 +101,8 @@ class CancelVm:
             if found.hostname != vm.hostname:
                 raise CloudRefused(
                     Text(
-                        "The VM with its id is called {name} now; somebody must look first.",
+                        "At SoftLayer, the VM with its id is called {name} now."
+                        " An admin must look at it first.",
                         name=found.hostname,
                     )
                 )

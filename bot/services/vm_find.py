@@ -32,7 +32,7 @@ class VmFinder:
         Surely: the list was read, without it, after the settle time. Of two, the older is kept and
         the other cancelled. Raises CloudUnknown when the list cannot be read.
         """
-        watch.tell(Text("SoftLayer's answer was lost; looking for the VM"))
+        watch.tell(Text("no answer from SoftLayer, looking for the VM"))
         quiet_from = self.clock.now() + self.policy.timeouts.settle
         give_up_at = quiet_from + self.policy.timeouts.settle
         while True:

@@ -15,7 +15,18 @@ from decimal import Decimal
 from typing import Protocol
 
 from bot.errors import CloudError, CloudRefused, CloudUnknown, UserError
-from bot.models import CloudVm, Offers, Operation, Person, Text, Vm, VmOrder, VmSpec, VmState
+from bot.models import (
+    CloudVm,
+    Offers,
+    Operation,
+    Person,
+    Text,
+    Vm,
+    VmOrder,
+    VmSpec,
+    VmState,
+    msgid,
+)
 from bot.ports import Clock, Cloud
 from bot.services.recorded import Json
 from bot.services.vm_find import VmFinder
@@ -78,7 +89,7 @@ class OrderVm:
         vm = self.vms.get(work.op.id)
         work.stop_when(lambda: check_not_cancelled(self.vms, vm.op_id))
         limits = self.policy.timeouts
-        sold = work.phase("price", Text("Price"), limits.query, lambda _: self._quote(vm))
+        sold = work.phase("price", Text("Check the price"), limits.query, lambda _: self._quote(vm))
         rate = Decimal(sold["rate"])
         work.add_fact(Text("{rate} per hour", rate=rate))
         work.add_fact(_size(vm))
@@ -128,7 +139,7 @@ class OrderVm:
         except NameInUse as taken:
             raise UserError(
                 Text(
-                    "There is a VM `{name}` already: {owner} ordered it {when}.",
+                    "There already is a VM `{name}`, ordered by {owner}, {when}.",
                     name=vm.hostname,
                     owner=Person(taken.vm.owner_id),
                     when=taken.vm.asked_at,
@@ -138,8 +149,7 @@ class OrderVm:
         except TooMany as error:
             raise UserError(
                 Text(
-                    "You have {count} VMs, and may have {most}: {names}. Cancel one first.",
-                    count=len(error.vms),
+                    "You have all the VMs you can have ({most}): {names}. Cancel one first.",
                     most=self.policy.vm.max_per_owner,
                     names=[each.hostname for each in error.vms],
                 ),
@@ -250,9 +260,9 @@ def _check_size(vm: Vm, offers: Offers) -> None:
     if vm.datacenter not in offers.open_datacenters:
         is_closing = vm.datacenter in offers.closing_datacenters
         sentence = (
-            "Datacenter `{name}` is closing and takes no orders. Open are: {open}."
+            msgid("Datacenter `{name}` is closing and takes no orders. Open: {open}.")
             if is_closing
-            else "There is no datacenter `{name}`. Open are: {open}."
+            else msgid("There is no datacenter `{name}`. Open: {open}.")
         )
         open_ones = list(offers.open_datacenters)
         raise UserError(
@@ -261,13 +271,13 @@ def _check_size(vm: Vm, offers: Offers) -> None:
         )
     if vm.cpus not in offers.cpus:
         raise UserError(
-            Text("SoftLayer sells VMs with {sizes} CPUs, not {wanted}.",
+            Text("SoftLayer sells no VM with {wanted} CPUs. Sizes: {sizes}.",
                  sizes=list(offers.cpus), wanted=vm.cpus),
             instead=f"vm {vm.hostname} --cpus {_nearest(vm.cpus, offers.cpus)}",
         )  # fmt: skip
     if vm.memory_mb not in offers.memory_mb:
         raise UserError(
-            Text("SoftLayer sells VMs with {sizes} MB of memory, not {wanted}.",
+            Text("SoftLayer sells no VM with {wanted} MB of memory. Sizes: {sizes}.",
                  sizes=list(offers.memory_mb), wanted=vm.memory_mb),
             instead=f"vm {vm.hostname} --memory {_nearest(vm.memory_mb, offers.memory_mb)}",
         )  # fmt: skip
@@ -287,7 +297,7 @@ def _next_name(hostname: str) -> str:
 
 def _size(vm: Vm) -> Text:
     return Text(
-        "{cpus} CPU, {memory} MB, {datacenter}",
+        "{cpus} vCPU, {memory} MB, {datacenter}",
         cpus=vm.cpus,
         memory=vm.memory_mb,
         datacenter=vm.datacenter,

@@ -42,22 +42,23 @@ class Preparation:
     def carry_out(self, work: Work, vm: Vm) -> Outcome:
         """Prepare an ordered VM. Raises Failed."""
         limits = self.policy.timeouts
-        booted = work.phase("boot", Text("Boot"), limits.boot, lambda watch: self._boot(watch, vm))
+        booted = work.phase(
+            "boot", Text("Boot the VM"), limits.boot, lambda watch: self._boot(watch, vm)
+        )
         access = HostAccess(booted["address"], vm.host_key)
         shown = work.phase(
             "connect",
-            Text("Connect, and check the SSH host key"),
+            Text("Check the SSH host key"),
             limits.connect,
             lambda watch: self._connect(watch, vm, access),
         )
         host = self.hosts.on(HostAccess(access.address, shown["host_key"]))
-        work.phase("docker", Text("Docker"), limits.docker, lambda watch: self._docker(watch, host))
+        work.phase(
+            "docker", Text("Prepare Docker"), limits.docker, lambda watch: self._docker(watch, host)
+        )
         self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.READY, ready_at=self.clock.now())
         check_not_cancelled(self.vms, vm.op_id)
-        return Outcome(
-            Text("*{name}* is ready at `{address}`.", name=vm.hostname, address=access.address),
-            self._next_buttons(vm),
-        )
+        return Outcome(_ready(vm, access.address), self._next_buttons(vm))
 
     def after_failure(self, vm: Vm) -> Outcome:
         """What is left of a VM whose order or preparation failed, and what to do about it."""
@@ -72,8 +73,8 @@ class Preparation:
         )
         if vm.cloud_id is None:
             return Outcome(
-                Text("Whether the VM was ordered is not known. Go on in some minutes: the bot"
-                     " looks for it and orders nothing."),
+                Text("It is not known whether the VM was ordered. Go on in a few minutes: the bot"
+                     " then looks for it and orders nothing."),
                 buttons,
             )  # fmt: skip
         if vm.hourly_rate is None:
@@ -163,7 +164,7 @@ class PrepareVm:
             raise UserError(Text("`{name}` is ready.", name=vm.hostname), instead="ps")
         if vm.state is not VmState.ATTENTION:
             raise UserError(
-                Text("`{name}` is being worked on; wait for its message.", name=vm.hostname),
+                Text("`{name}` is being worked on. Wait for its message.", name=vm.hostname),
                 instead="vm list",
             )
         return {"vm": vm.op_id}
@@ -221,7 +222,7 @@ def unknown_vm(vms: VmStore, name: str, caller: Caller) -> UserError:
 def check_not_cancelled(vms: VmStore, op_id: str) -> None:
     """Raises Stopped when a VM that is being prepared is to be cancelled."""
     if vms.get(op_id).state in CALLED_OFF:
-        raise Stopped(Text("The VM was cancelled meanwhile."))
+        raise Stopped(Text("The VM was cancelled in the meantime."))
 
 
 def cancel_button(vm: Vm) -> Button:
@@ -231,6 +232,17 @@ def cancel_button(vm: Vm) -> Button:
         value=f"vm cancel {vm.hostname}",
         style="danger",
         confirm=Text("Cancel {vm}? Everything on it is deleted.", vm=vm.hostname),
+    )
+
+
+def _ready(vm: Vm, address: str) -> Text:
+    if vm.hourly_rate is None:
+        return Text("*{name}* is ready at `{address}`.", name=vm.hostname, address=address)
+    return Text(
+        "*{name}* is ready at `{address}`. It costs {rate} per hour.",
+        name=vm.hostname,
+        address=address,
+        rate=vm.hourly_rate,
     )
 
 

@@ -101,10 +101,10 @@ class Watch:
 
     def _timed_out(self, trouble: Text | None) -> TimedOut:
         if trouble is None:
-            return TimedOut(Text("It was not done within {limit}.", limit=self.timeout))
+            return TimedOut(Text("It took longer than {limit}.", limit=self.timeout))
         return TimedOut(
             Text(
-                "It was not done within {limit}. The last trouble: {trouble}",
+                "It took longer than {limit}. The last problem: {trouble}",
                 limit=self.timeout,
                 trouble=trouble,
             )
@@ -129,7 +129,7 @@ class Work:
         self._journal = journal
         self._chat = chat
         self._store = store
-        self._card = Card(Text(""), op.caller.user_id, op.requested_at)
+        self._card = Card(Text("…"), op.caller.user_id, op.requested_at)
         self._message: MessageRef | None = None
         self._check_stopped: Callable[[], None] = lambda: None
 

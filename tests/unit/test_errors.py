@@ -79,5 +79,5 @@ def test_a_config_error_shows_every_mistake() -> None:
     error = ConfigError(["PORT='x': a number", "SL_API_KEY: not set"])
 
     assert error.mistakes == ["PORT='x': a number", "SL_API_KEY: not set"]
-    assert "2 mistake(s)" in str(error)
+    assert "2 mistakes" in str(error)
     assert all(f"  - {each}" in str(error) for each in error.mistakes)

@@ -178,7 +178,7 @@ def test_only_a_call_about_a_vm_can_miss_it_or_find_it_busy(error: Exception) ->
         (PUBLIC, "Access Denied.", "does not let the bot's user do that"),
         ("SoftLayer_Exception_InvalidValue", "Invalid value.", "does not accept that: Invalid"),
         (PUBLIC, "This needs approval", "wants a person to approve"),
-        (PUBLIC, "No capacity", "does not sell that (now): No capacity"),
+        (PUBLIC, "No capacity", "does not sell that now: No capacity"),
         (PUBLIC, "Something new", "SoftLayer said no: Something new"),
         (PUBLIC, "", f"SoftLayer said no: {PUBLIC}"),
     ],
