@@ -1,0 +1,187 @@
+"""One WebSocket of Slack's, read by a thread of its own until it ends.
+
+The protocol is slack_sdk's builtin `Connection`. Its own client around it (3.47.0) is not used:
+- it counts a link as dead after 4 missed pings, or 5 failed ones: 54 s with Bolt's setting; until
+  then a connection closed by the other side is read in a loop without a pause (connection.py:288);
+- at a `disconnect` frame it stops reading, both links, until the old one's `recv` returns, up to
+  3 s: what Slack sends meanwhile is acked too late;
+- it replaces a live link by one whose handshake has failed (client.py:169);
+- its acks go out on the newest link, not on the one the payload came by.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackClientError
+from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
+from slack_sdk.socket_mode.builtin.frame_header import FrameHeader
+from slack_sdk.socket_mode.builtin.internals import _build_data_frame_for_sending
+
+_log = logging.getLogger(__name__)
+# Everything it would log about a failure is raised or logged by us; at DEBUG it logs payloads.
+_sdk_log = logging.getLogger(f"{__name__}.inside")
+_sdk_log.setLevel(logging.CRITICAL)
+
+RECEIVE_BYTES = 65_536  # the SDK recurses once per chunk: with its 1,024 a 1 MB frame overflows
+NORMAL_CLOSURE = (1000).to_bytes(2, "big")  # RFC 6455, 7.4.1
+
+
+class LinkFailed(Exception):
+    """The link could not be opened, or broke."""
+
+
+class Link:
+    """A WebSocket that has been opened. Frames go to `on_frame` on the link's own thread.
+
+    silence_s: a link that brings nothing for so long is dead; ping it more often than that.
+    on_end: called once, on the link's thread, however the link ends.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        client: WebClient,
+        silence_s: float,
+        on_frame: Callable[[Link, dict[str, Any]], None],
+        on_end: Callable[[Link], None],
+    ) -> None:
+        self._on_frame = on_frame
+        self._on_end = on_end
+        self._state = ConnectionState()  # type: ignore[no-untyped-call]
+        self._began = time.monotonic()
+        self._began_at = time.time()
+        self._connection = Connection(
+            url=_secure(address),
+            logger=_sdk_log,
+            receive_buffer_size=RECEIVE_BYTES,
+            proxy=client.proxy,
+            ssl_context=client.ssl,
+            on_message_listener=self._take,
+            on_error_listener=self._note,
+        )
+        self._why: Exception | None = None
+        self._connection.connect()  # does not raise: it calls on_error, or leaves no socket
+        if self._connection.sock is None:
+            raise LinkFailed("the WebSocket was not opened") from self._why
+        self._socket = _Socket(self._connection.sock, silence_s)
+        self._connection.sock = self._socket  # type: ignore[assignment]
+        threading.Thread(target=self._read, name="slack-link", daemon=True).start()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still carry something, as far as we know."""
+        return self._connection.is_active() and not self._state.terminated
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds since the ping that Slack answered last, or since the opening."""
+        # slack_sdk stamps its pings with the time of day.
+        return max(0.0, time.time() - (self._connection.last_ping_pong_time or self._began_at))
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the opening."""
+        return time.monotonic() - self._began
+
+    def ping(self) -> None:
+        """Ask for a pong; ends the link when that cannot be sent."""
+        try:
+            self._connection.ping(f"{self._connection.session_id}:{time.time()}")
+        except OSError as error:
+            self._end(error)
+
+    def send(self, frame: dict[str, Any]) -> None:
+        """Send one JSON frame of less than 64 kB. Raises LinkFailed."""
+        try:
+            self._connection.send(json.dumps(frame))
+        except (SlackClientError, OSError) as error:
+            self._end(error)
+            raise LinkFailed("nothing could be sent") from error
+
+    def close(self) -> None:
+        """Say goodbye and end it; ended already is success."""
+        with suppress(OSError):
+            self._socket.send(
+                _build_data_frame_for_sending(NORMAL_CLOSURE, FrameHeader.OPCODE_CLOSE)
+            )
+        self._end(None)
+
+    def _take(self, text: str) -> None:
+        try:
+            frame = json.loads(text)
+        except ValueError:
+            return
+        if isinstance(frame, dict):
+            self._on_frame(self, frame)
+
+    def _note(self, error: Exception) -> None:
+        if not self._state.terminated:
+            self._why = error
+
+    def _end(self, error: Exception | None) -> None:
+        """Wake the reader, which then closes the socket: `recv` holds the lock of `disconnect`."""
+        self._why = self._why or error
+        self._state.terminated = True
+        self._socket.wake()
+
+    def _read(self) -> None:
+        try:
+            self._connection.run_until_completion(self._state)
+        finally:
+            self._connection.disconnect()
+            if self._why is not None:
+                _log.info("a Socket Mode connection broke: %s", self._why)
+            self._on_end(self)
+
+
+class _Socket:
+    """A socket that behaves as `Connection` takes for granted.
+
+    The end of the stream and a long silence are errors, and `send` sends everything.
+    """
+
+    def __init__(self, inner: socket.socket, silence_s: float) -> None:
+        self._inner = inner
+        inner.settimeout(silence_s)
+
+    def recv(self, size: int) -> bytes:
+        try:
+            received = self._inner.recv(size)
+        except TimeoutError as error:
+            # As TimeoutError it would be taken for a pause; and half a frame would be forgotten.
+            raise ConnectionResetError("nothing heard for too long") from error
+        if not received:
+            raise ConnectionResetError("closed by the other side")
+        return received
+
+    def send(self, data: bytes) -> int:
+        self._inner.sendall(data)
+        return len(data)
+
+    def wake(self) -> None:
+        """Make a `recv` that is waiting return."""
+        with suppress(OSError):
+            # Not SSLSocket.shutdown: it drops the encryption first, and a `send` may be under way.
+            socket.socket.shutdown(self._inner, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.wake()
+        self._inner.close()
+
+
+def _secure(address: str) -> str:
+    """The address itself. slack_sdk 3.47 encrypts only on port 443 (builtin/internals.py:99)."""
+    parts = urlsplit(address)
+    if parts.scheme == "wss" and parts.port not in (None, 443):
+        raise LinkFailed(f"slack_sdk would not encrypt wss:// on port {parts.port}")
+    return address
