@@ -52,6 +52,13 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Channel:
+    """A parameter of a `Text`: a channel in Slack, shown by the name that the reader knows."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A parameter of a `Text`: an address that we made ourselves, shown as a link."""
 

@@ -96,7 +96,8 @@ def _heard(card: Card, language: str) -> str:
     """What screen readers and notifications say."""
     title = say(card.title, language)
     if card.outcome is not None:
-        return f"{title}: {say(card.outcome, language)}"
+        outcome = say(card.outcome, language)
+        return f"{title}: {outcome}" if card.has_failed else outcome
     step = say(card.phases[-1].title, language) if card.phases else say(Text("started"), language)
     return f"{title}: {step}"
 

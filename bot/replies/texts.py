@@ -12,7 +12,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from bot.models import Link, Output, Person, Text
+from bot.models import Channel, Link, Output, Person, Text
 from bot.money import dollars
 
 LANGUAGES = ("en", "ko")
@@ -39,13 +39,13 @@ def say(text: Text | str, language: str) -> str:
 def plain(text: Text | str, language: str) -> str:
     """The sentence where Slack shows plain text: buttons, titles."""
     shown = text if isinstance(text, str) else say(text, language)
-    shown = spoken(shown)
+    shown = spoken(shown).replace("`", "")
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def spoken(mrkdwn: str) -> str:
-    """mrkdwn as it is read aloud or shown in a notification: in one line, without its marks."""
-    return " ".join(re.sub(r"[*`]", "", mrkdwn).split())
+    """mrkdwn as it is read aloud or shown in a notification: one line, only commands marked."""
+    return " ".join(mrkdwn.replace(_FENCE, "").replace("*", "").split())
 
 
 def translated(sentence: str, language: str) -> str:
@@ -118,6 +118,8 @@ def _shown(value: object, language: str) -> str:
     match value:
         case Text():
             return say(value, language)
+        case Channel():
+            return f"<#{value.channel_id}>"
         case Person():
             return person(value.user_id)
         case Link():

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot.models import Link, Output, Person, Text
+from bot.models import Channel, Link, Output, Person, Text
 
 Json = dict[str, Any]
 
@@ -30,6 +30,8 @@ def _to_json(value: object) -> Any:
     match value:
         case Text():
             return {"text": text_to_json(value)}
+        case Channel():
+            return {"channel": value.channel_id}
         case Person():
             return {"person": value.user_id}
         case Link():
@@ -56,6 +58,8 @@ def _from_json(value: Any) -> object:
             return text_from_json(recorded)
         case {"person": user_id}:
             return Person(user_id)
+        case {"channel": channel_id}:
+            return Channel(channel_id)
         case {"link": [url, label]}:
             return Link(url, label)
         case {"output": lines}:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.errors import BotError, ChatRefused, OutsideError
-from bot.models import MessageRef, Operation, OperationState, Text
+from bot.models import Channel, MessageRef, Operation, OperationState, Text
 from bot.ports import Chat, Clock, Journal
 from bot.replies.blocks import Button
 from bot.replies.card import Card, Phase, PhaseState, card_reply
@@ -141,7 +141,12 @@ class Work:
         posted = self._journal.step("post: begin", lambda: {"attempt": self._journal.attempt})
         is_repeat = posted["attempt"] != self._journal.attempt
         ref = self._journal.step("post", lambda: self._post_once(is_repeat))
+        if "refused" in ref:
+            raise ChatRefused(text_from_json(ref["text"]), ref["refused"])
         self._message = MessageRef(ref["channel"], ref["ts"])
+        if self._message.channel_id != self.op.caller.channel_id:
+            asked_in = Channel(self.op.caller.channel_id)
+            self.add_fact(Text("to have this in {channel}: `/invite @ds-bot`", channel=asked_in))
 
     def add_fact(self, fact: Text) -> None:
         """Show a fact at the foot of the card from now on."""
@@ -222,14 +227,20 @@ class Work:
             self._chat.update_soon(self._message, reply.text, reply.blocks)
 
     def _post_once(self, is_repeat: bool) -> Json:
-        """Post into the channel, or to the person where the bot is not a member of it."""
+        """Post into the channel, or to the person where the bot may not write in it."""
         try:
-            ref = self._post_to(self.op.caller.channel_id, is_repeat)
+            ref = self._post_somewhere(is_repeat)
         except ChatRefused as error:
-            log.info("operation %s: no card in its channel: %s", self.op.id, error.code)
-            ref = self._post_to(self._chat.open_dm(self.op.caller.user_id), is_repeat)
+            return {"refused": error.code, "text": text_to_json(error.text)}
         self._store.posted(self.op.id, ref)
         return {"channel": ref.channel_id, "ts": ref.ts}
+
+    def _post_somewhere(self, is_repeat: bool) -> MessageRef:
+        try:
+            return self._post_to(self.op.caller.channel_id, is_repeat)
+        except ChatRefused as error:
+            log.info("operation %s: no card in its channel: %s", self.op.id, error.code)
+            return self._post_to(self._chat.open_dm(self.op.caller.user_id), is_repeat)
 
     def _post_to(self, channel_id: str, is_repeat: bool) -> MessageRef:
         """Posted by one request; whether a lost one arrived is looked up by its key."""
