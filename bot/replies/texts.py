@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from babel.messages.pofile import read_po
 
@@ -20,12 +21,16 @@ CATALOGUES = Path(__file__).parent / "locale"
 MAX_VALUE = 300
 """Characters of one parameter that are shown."""
 
+MAX_URL = 3000
+
 _MAX_OUTPUT = 800
 _MAX_LISTED = 20
 _PLACE = re.compile(r"\{(\w+)\}")
+_CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,30}")
 _UNITS = {"en": ("d", "h", "m", "s"), "ko": ("일", "시간", "분", "초")}
 _FENCE = "```"
+_URL_SIGNS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986 §2.2
 
 
 def say(text: Text | str, language: str) -> str:
@@ -110,20 +115,20 @@ def link(url: str, label: str = "") -> str:
     """A link; the label alone where there is no address."""
     if not url:
         return escape(label)
-    address = re.sub(r"[\s<>|`]", lambda char: f"%{ord(char[0]):02X}", url)
-    return f"<{_entities(address)}|{escape(label or url)}>"
+    return f"<{_entities(quoted(url))}|{escape(label or url)}>"
+
+
+def quoted(url: str) -> str:
+    """An address in which nothing ends it early; at most as long as Slack takes it."""
+    return quote(url, safe=_URL_SIGNS)[:MAX_URL]
 
 
 def _shown(value: object, language: str) -> str:
     match value:
         case Text():
             return say(value, language)
-        case Channel():
-            return f"<#{value.channel_id}>"
-        case Person():
-            return person(value.user_id)
-        case Link():
-            return link(value.url, value.label)
+        case Channel() | Person() | Link():
+            return _reference(value)
         case Output():
             return _output(value.lines)
         case Decimal():
@@ -132,12 +137,21 @@ def _shown(value: object, language: str) -> str:
             return moment(value)
         case timedelta():
             return duration(value, language)
-        case str():
-            return escape(value)
-        case Sequence():
+        case Sequence() if not isinstance(value, str):
             return _listed(value, language)
         case _:
             return escape(str(value))
+
+
+def _reference(value: Channel | Person | Link) -> str:
+    match value:
+        case Channel():
+            is_one = _CHANNEL_ID.fullmatch(value.channel_id)
+            return f"<#{value.channel_id}>" if is_one else escape(value.channel_id)
+        case Person():
+            return person(value.user_id)
+        case Link():
+            return link(value.url, value.label)
 
 
 def _listed(values: Sequence[object], language: str) -> str:

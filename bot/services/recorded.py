@@ -46,10 +46,8 @@ def _to_json(value: object) -> Any:
             return {"seconds": value.total_seconds()}
         case list() | tuple():
             return [_to_json(each) for each in value]
-        case bool() | int() | str():
-            return value
         case _:
-            return str(value)
+            return value if isinstance(value, bool | int | str) else str(value)
 
 
 def _from_json(value: Any) -> object:
