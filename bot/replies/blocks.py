@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.models import Choice, Text
-from bot.replies.texts import plain, say
+from bot.replies.texts import plain, quoted, say
 
 Block = dict[str, Any]
 
 MAX_SECTION = 2900  # characters; Slack's limit is 3,000, 10 % stay free for how it counts
+MAX_TEXT = 3500  # of a message; chat.update refuses more than 4,000
 MAX_BUTTON = 75
 MAX_BUTTON_VALUE = 2000
 MAX_ACTIONS = 25
@@ -53,6 +54,9 @@ class Reply:
 
     text: str
     blocks: list[Block]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", cut_mrkdwn(self.text, MAX_TEXT))
 
 
 def command_button(choice: Choice, **looks: Any) -> Button:
@@ -106,7 +110,7 @@ def button(looks: Button, language: str, number: int = 0) -> Block:
     if looks.value:
         block["value"] = looks.value
     if looks.url:
-        block["url"] = looks.url
+        block["url"] = quoted(looks.url)
     if looks.style:
         block["style"] = looks.style
     if looks.confirm:

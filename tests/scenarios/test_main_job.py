@@ -35,7 +35,7 @@ def test_a_taken_port_is_passed_over_and_said_so(bot: Scenario) -> None:
     card = bot.card("rstudio on jekyll-dev")
 
     assert f"http://{vm.address}:8788/" in card.text
-    assert "8787 is taken" in str(card.blocks)
+    assert "8787 is in use" in str(card.blocks)
 
 
 def test_the_password_is_seen_by_its_owner_in_a_modal_and_nowhere_else(bot: Scenario) -> None:
