@@ -196,6 +196,52 @@ class Engine:
     cpus: int
     memory_bytes: int
     containers_running: int
+    containers: int = 0  # running or not
+    images: int = 0
+    storage_driver: str = ""
+    kernel: str = ""
+    architecture: str = ""
+    warnings: tuple[str, ...] = ()  # the engine's own words
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One row of the engine's own image search."""
+
+    name: str
+    description: str
+    stars: int
+    is_official: bool
+    is_automated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that a VM has. An image without a name is a former `latest`, or half a build."""
+
+    id: str  # "sha256:" and 64 hexadecimal digits
+    names: tuple[str, ...]  # "rocker/shiny:latest"
+    created_at: datetime
+    size_bytes: int
+    layers: tuple[str, ...]  # digests of its layers, the lowest first: shared ones tell descent
+    digest: str | None = None  # the registry's, when it came from one
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What a pull has brought."""
+
+    image_id: str
+    digest: str | None
+    is_news: bool  # False: what the VM had was up to date
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A named volume of the VM's, and where a container sees it. Made if there is none yet."""
+
+    volume: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +264,13 @@ class ContainerSpec:
     memory_mb: int | None = None
     cpus: float | None = None
     command: tuple[str, ...] = ()
+    publishes_all: bool = False  # every port that the image exposes, at a port the engine chooses
+    removes_itself: bool = False  # when it ends
+    mounts: tuple[Mount, ...] = ()
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)  # put there before the start
+    has_network: bool = True
+    processes: int | None = None  # at most, threads included
+    user: str | None = None  # of the image's own, when None
 
 
 @dataclass(frozen=True, slots=True)
