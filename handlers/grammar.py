@@ -63,11 +63,16 @@ class Command:
         return " ".join(self.words)
 
     @property
-    def usage(self) -> str:
-        """How it is typed, without the `/ds`."""
+    def short_usage(self) -> str:
+        """How it is typed, without the `/ds` and without options."""
         params = (f"{each.metavar}…" if each.is_many else each.metavar for each in self.params)
         on_vm = ["[on VM]"] if self.takes_vm else []
-        return " ".join([*self.words, *params, *on_vm, *(flag.usage for flag in self.flags)])
+        return " ".join([*self.words, *params, *on_vm])
+
+    @property
+    def usage(self) -> str:
+        """How it is typed, without the `/ds`."""
+        return " ".join([self.short_usage, *(flag.usage for flag in self.flags)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,12 @@ def help_reply(grammar: Grammar, words: Sequence[str], language: str) -> Reply:
 def _overview(grammar: Grammar, language: str) -> Reply:
     text = say(Text("What you can type:"), language)
     lines = [
-        f"`{grammar.slash} {escape(command.usage)}`\n{say(command.summary, language)}"
+        f"• `{grammar.slash} {escape(command.short_usage)}` {say(command.summary, language)}"
         for command in grammar.commands
     ]
-    more = say(Text("More about one of them: `{command} help vm`", command=grammar.slash), language)
+    more = say(
+        Text("One of them, with its options: `{command} help vm`", command=grammar.slash), language
+    )
     return Reply(text, [section(f"*{text}*"), *joined(lines), context(more)])
 
 

@@ -11,6 +11,7 @@ from bot.errors import UserError
 from bot.models import Choice, Container, Text, Vm, VmState, counted, msgid
 from bot.money import cost_of
 from bot.replies.blocks import (
+    DIVIDER,
     OPEN,
     PASSWORD,
     RUN,
@@ -202,13 +203,13 @@ def _container_layouts(
 def _report_rows(
     report: VmReport, now: datetime, language: str, *, has_all_buttons: bool
 ) -> list[Block]:
-    blocks = [section(_vm_line(report.vm, now, language))]
+    blocks = [DIVIDER, section(_vm_line(report.vm, now, language))]
     note = _report_note(report, language)
     if note:
         blocks.append(context(note))
     for each in report.containers:
         buttons = _container_buttons(report.vm, each)
-        text = _container_text(each, language)
+        text = _container_text(report.vm, each, language)
         if has_all_buttons:
             blocks.append(section(text))
             blocks += [actions(buttons, language)] if buttons else []
@@ -225,7 +226,7 @@ def _report_lines(
     note = _report_note(report, language)
     if note:
         lines.append(note)
-    lines += [f"• {_container_line(each)}" for each in report.containers[:shown]]
+    lines += [f"• {_container_line(report.vm, each)}" for each in report.containers[:shown]]
     hidden = len(report.containers) - shown
     if hidden > 0:
         all_of_them = f"{command} ps on {report.vm.hostname}"
@@ -266,7 +267,7 @@ def kill_button(short_id: str) -> Button:
     )
 
 
-def _container_text(shown: ShownContainer, language: str) -> str:
+def _container_text(vm: Vm, shown: ShownContainer, language: str) -> str:
     """A container in two lines: what it is and where, then its name, age and owner."""
     container = shown.container
     details = [
@@ -274,14 +275,18 @@ def _container_text(shown: ShownContainer, language: str) -> str:
         escape(cut_value(container.name, 80)),
         say(_status(container), language),
     ]
-    if shown.owner_id is not None:
-        details.append(person(shown.owner_id))
-    return f"{_where(shown)}\n{' · '.join(details)}"
+    return f"{_where(shown)}\n{' · '.join(details)}{_owner(vm, shown)}"
 
 
-def _container_line(shown: ShownContainer) -> str:
-    owner = f" · {person(shown.owner_id)}" if shown.owner_id is not None else ""
-    return f"`{shown.container.short_id}` {_where(shown)}{owner}"
+def _container_line(vm: Vm, shown: ShownContainer) -> str:
+    return f"`{shown.container.short_id}` {_where(shown)}{_owner(vm, shown)}"
+
+
+def _owner(vm: Vm, shown: ShownContainer) -> str:
+    """Whose it is, when it is not the VM owner's own."""
+    if shown.owner_id is None or shown.owner_id == vm.owner_id:
+        return ""
+    return f" · {person(shown.owner_id)}"
 
 
 def _where(shown: ShownContainer) -> str:

@@ -31,6 +31,8 @@ PASSWORD = "password"
 OPEN = "open"
 """action_id of buttons that only open an address; Slack reports the click all the same."""
 
+DIVIDER: Block = {"type": "divider"}
+
 _CUT_LINK = re.compile(r"<[^<>]*\Z")  # <@U…>, <https://…|…>
 _CUT_ENTITY = re.compile(r"&[a-z]{0,4}\Z")  # &amp; &lt; &gt;
 _FENCE = "```"

@@ -50,7 +50,8 @@ def plain(text: Text | str, language: str) -> str:
 
 def spoken(mrkdwn: str) -> str:
     """mrkdwn as it is read aloud or shown in a notification: one line, only commands marked."""
-    return " ".join(mrkdwn.replace(_FENCE, "").replace("*", "").split())
+    words = mrkdwn.replace(_FENCE, "").replace("*", "").strip()
+    return " ".join(re.sub(r"(?<![.:;,?!…\s])\s*\n", ". ", words).split())
 
 
 def translated(sentence: str, language: str) -> str:
@@ -108,7 +109,7 @@ def moment(at: datetime) -> str:
 
 def person(user_id: str) -> str:
     """A mention. Ids also come from labels on a VM, where anybody may have written anything."""
-    return f"<@{user_id}>" if _USER_ID.fullmatch(user_id) else escape(user_id)
+    return f"<@{user_id}>" if _USER_ID.fullmatch(user_id) else escape(cut_value(user_id, 40))
 
 
 def link(url: str, label: str = "") -> str:

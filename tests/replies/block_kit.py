@@ -34,6 +34,7 @@ _STRINGS = {"action_id": 255, "block_id": 255, "value": 2000, "url": 3000}
 _BLOCKS = {
     "section": {"type", "text", "accessory"},
     "header": {"type", "text"},
+    "divider": {"type"},
     "context": {"type", "elements"},
     "actions": {"type", "elements"},
     "rich_text": {"type", "elements"},
