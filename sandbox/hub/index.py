@@ -44,8 +44,7 @@ def answer(path: str) -> tuple[int, dict[str, Any]]:
     if parts.path in ("/v1/_ping", "/v2/"):
         return 200, {}
     if parts.path.startswith("/v2/"):
-        message = "requested access to the resource is denied"
-        return 403, {"errors": [{"code": "DENIED", "message": message}]}
+        return 403, {"errors": [_denied(parts.path)]}
     return 404, {"detail": "Object not found"}
 
 
@@ -133,6 +132,17 @@ def _search_answer(query: Mapping[str, list[str]]) -> tuple[int, dict[str, Any]]
         "num_pages": 1,
         "num_results": len(rows),
         "results": [_shown(row) for row in rows],
+    }
+
+
+def _denied(path: str) -> dict[str, object]:
+    """What the real registry says of an image that it has not, or shows to nobody. An engine reads
+    a refusal without detail as another one."""
+    name = path.removeprefix("/v2/").partition("/manifests/")[0]
+    return {
+        "code": "DENIED",
+        "message": "requested access to the resource is denied",
+        "detail": [{"Type": "repository", "Class": "", "Name": name, "Action": "pull"}],
     }
 
 

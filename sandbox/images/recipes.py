@@ -12,9 +12,11 @@ SUITE = "bookworm"
 
 # The base is what `mmdebstrap` makes with these. dpkg's options stay in force in every image made
 # from it: no documentation, no translations, and no waiting for a disk that is thrown away.
+# usr-is-merged: without it comes usrmerge, and with that 47 MB of Perl that nothing else needs.
 BASE_OPTIONS = (
     "--variant=minbase",
-    "--include=ca-certificates",
+    "--include=ca-certificates,usr-is-merged",
+    "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
     '--aptopt=APT::Install-Recommends "false"',
     "--dpkgopt=force-unsafe-io",
     "--dpkgopt=path-exclude=/usr/share/doc/*",
@@ -23,6 +25,7 @@ BASE_OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/info/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/zoneinfo/right/*",
+    "--dpkgopt=path-exclude=/usr/lib/R/library/translations/*",
 )
 BASE = "base"
 

@@ -47,15 +47,20 @@ class VmContainers:
     """Boots, switches and destroys VMs. Safe to be called from many threads.
 
     hub: what the VMs shall use in the place of Docker Hub; None: the real one.
-    tell: told of images that have to be made first. Methods raise EngineAbsent, ImageFailed.
+    tell: told of images that have to be made first. owner: the process whose VMs they are, "PID:
+    clock ticks from boot to its start"; default: this one. Methods raise EngineAbsent, ImageFailed.
     """
 
     def __init__(
-        self, hub: HubAddresses | None = None, tell: Callable[[str], None] = lambda line: None
+        self,
+        hub: HubAddresses | None = None,
+        tell: Callable[[str], None] = lambda line: None,
+        *,
+        owner: str | None = None,
     ) -> None:
-        self._hub = hub
+        self.hub = hub
         self._tell = tell
-        self._owner = _this_process()
+        self._owner = owner or _this_process()
         self._network: Network | None = None
 
     def boot(
@@ -74,7 +79,7 @@ class VmContainers:
         network = self._network = self._network or ensure_network()
         hostname = labels.get("softlayer.fqdn", name).partition(".")[0]
         unique = f"{name}-{secrets.token_hex(3)}"
-        files = seed_files(unique, hostname, user_data, authorized_keys, self._hub)
+        files = seed_files(unique, hostname, user_data, authorized_keys, self.hub)
         with local_engine() as api:
             wanted = {
                 "image": tag,
@@ -119,7 +124,7 @@ class VmContainers:
     def _host_config(self, api: docker.APIClient, cpus: int, memory_mb: int) -> dict[str, Any]:
         """As little as an engine within a container needs. `--privileged` is not it: where this
         machine itself lacks a capability, the engine refuses that."""
-        hub = self._hub
+        hub = self.hub
         options: dict[str, Any] = {
             "cap_add": ["ALL"],
             "cap_drop": ["SYS_RESOURCE"],

@@ -8,6 +8,7 @@ import html
 import json
 import os
 import secrets
+import signal
 import spwd
 import threading
 from http import cookies
@@ -135,5 +136,11 @@ def _cookie(value: str) -> dict[str, str]:
     return {"Set-Cookie": value} if value else {}
 
 
+def _end(_number: int, _frame: object) -> None:
+    """The first process of a container gets no signal that it does not ask for."""
+    raise SystemExit(0)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
     Server().serve_forever()

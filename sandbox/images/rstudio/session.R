@@ -19,10 +19,10 @@ local({
     code <- readLines(input, n = as.integer(size))
     tryCatch(
       withCallingHandlers(run(code), warning = function(w) {
-        cat("Warning:", conditionMessage(w), "\n")
+        cat("Warning: ", conditionMessage(w), "\n", sep = "")
         invokeRestart("muffleWarning")
       }),
-      error = function(e) cat("Error:", conditionMessage(e), "\n"),
+      error = function(e) cat("Error: ", conditionMessage(e), "\n", sep = ""),
       interrupt = function(i) cat("Interrupted\n")
     )
     cat("\n", mark, "\n", sep = "")
