@@ -182,7 +182,6 @@ class Work:
         """
         begun = self._journal.step(f"{name}: begin", self._begin)
         self._card = self._card.with_phase(Phase(title, datetime.fromisoformat(begun["at"])))
-        self._show()
         watch = Watch(
             self.clock,
             timeout,
@@ -197,6 +196,7 @@ class Work:
         return {"at": self.clock.now().isoformat(), "attempt": self._journal.attempt}
 
     def _attempt(self, name: str, act: Callable[[Watch], Any], watch: Watch) -> Json:
+        self._show()  # only what is really done: a replay must not draw over the final state
         try:
             ended: Json = {"value": act(watch)}
         except BotError as error:
