@@ -37,7 +37,7 @@ from bench.load import Target, measure
 from bot.adapters.bolt import Identity, bolt_app
 from bot.adapters.health import Health
 from bot.adapters.http_server import HttpServer, listen
-from bot.adapters.slack_http import SlackRequests
+from bot.adapters.slack_http import THREADS, SlackRequests
 from sandbox.slack import SlackSandbox
 
 CLIENTS = (1, 50)
@@ -127,15 +127,12 @@ SETUPS: dict[str, Serve] = {
     "stock-uvicorn": stock_uvicorn,
     "stock-wsgi-threads": stock_wsgi,
     "stock-uvicorn-process-before-response": stock_inline,
-    "ours-empty": ours(16, None),
-    "ours-inline-empty": ours(0, None),
-    "ours-sqlite-full": ours(16, "FULL"),
+    "ours": ours(THREADS, None),
+    "ours-sqlite-full": ours(THREADS, "FULL"),
+    "ours-sqlite-normal": ours(THREADS, "NORMAL"),
     "ours-inline-sqlite-full": ours(0, "FULL"),
-    "ours-sqlite-normal": ours(16, "NORMAL"),
     "ours-inline-sqlite-normal": ours(0, "NORMAL"),
-    "ours-4-threads-sqlite-full": ours(4, "FULL"),
-    "ours-4-threads-sqlite-normal": ours(4, "NORMAL"),
-    "ours-1-thread-sqlite-full": ours(1, "FULL"),
+    "ours-16-threads-sqlite-full": ours(16, "FULL"),
 }
 
 

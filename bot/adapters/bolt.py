@@ -15,10 +15,6 @@ from typing import Any
 from slack_bolt import App, BoltRequest, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
-
-from bot.errors import ChatRefused, ChatUnknown
-from bot.models import Text
 
 _log = logging.getLogger(__name__)
 
@@ -35,25 +31,6 @@ class Identity:
     team_id: str | None = None
     bot_id: str | None = None
     bot_user_id: str | None = None
-
-
-def identify(client: WebClient) -> Identity:
-    """Ask Slack who we are (`auth.test`).
-
-    Raises ChatRefused when the token is not taken, ChatUnknown when there is no usable answer.
-    """
-    try:
-        answer = client.auth_test()
-    except SlackApiError as error:
-        code = str(error.response.get("error", ""))
-        if not code or code in ("ratelimited", "internal_error", "fatal_error"):
-            raise ChatUnknown(Text("Slack gave no usable answer.")) from error
-        raise ChatRefused(
-            Text("Slack does not take the bot's token ({code}).", code=code), code
-        ) from error
-    except (SlackClientError, OSError) as error:
-        raise ChatUnknown(Text("Slack does not answer.")) from error
-    return Identity(answer.get("team_id"), answer.get("bot_id"), answer.get("user_id"))
 
 
 def bolt_app(

@@ -22,7 +22,6 @@ from bot.metrics import exposition
 _log = logging.getLogger(__name__)
 
 DRAIN = timedelta(seconds=5)
-_START_TIMEOUT_S = 10.0
 _BACKLOG = 512
 
 

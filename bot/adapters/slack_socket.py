@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -69,6 +70,7 @@ class SlackSocket:
         self._state = threading.Condition()
         self._link: Link | None = None  # the one that is wanted open
         self._leaving: dict[Link, float] = {}  # told to go → when to close it (monotonic)
+        self._unsure: list[dict[str, Any]] = []  # acks sent by a link that was told to go
         self._taking = True
         self._busy = 0  # payloads taken and not answered yet
         self._failures = 0
@@ -140,7 +142,11 @@ class SlackSocket:
                 link.close()
             elif link.is_open and link not in self._leaving:  # it may have gone again already
                 self._link = link
+            unsure, self._unsure = self._unsure, []
             self._state.notify_all()
+        with suppress(LinkFailed):
+            for ack in unsure:
+                link.send(ack)
 
     def _connect(self) -> Link:
         # The address can be used once, so each attempt needs a new one.
@@ -213,9 +219,19 @@ class SlackSocket:
                 self._state.notify_all()
 
     def _send(self, link: Link, ack: dict[str, Any]) -> None:
-        """By the link that the payload came by; if that is gone, by the present one."""
+        """By the link that the payload came by, or by the present one when that is told to go.
+
+        Slack may close a link that it told to go while an ack is on its way, so what was sent by
+        such a link is sent again by the next. That acks are taken on a newer link is what
+        slack_sdk's own client relies on.
+        """
+        with self._state:
+            is_leaving = link in self._leaving
+            first = self._link if is_leaving and self._link else link
+            if is_leaving and first is link:
+                self._unsure.append(ack)
         try:
-            link.send(ack)
+            first.send(ack)
         except LinkFailed:
             with self._state:
                 self._state.wait_for(self._is_connected, _RESEND_S)

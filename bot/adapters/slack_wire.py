@@ -18,20 +18,28 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 from slack_sdk.socket_mode.builtin.connection import Connection, ConnectionState
 from slack_sdk.socket_mode.builtin.frame_header import FrameHeader
-from slack_sdk.socket_mode.builtin.internals import _build_data_frame_for_sending
+from slack_sdk.socket_mode.builtin.internals import (
+    _build_data_frame_for_sending,
+    _establish_new_socket_connection,
+    _generate_sec_websocket_key,
+    _parse_handshake_response,
+    _validate_sec_websocket_accept,
+)
 
 _log = logging.getLogger(__name__)
 # Everything it would log about a failure is raised or logged by us; at DEBUG it logs payloads.
 _sdk_log = logging.getLogger(f"{__name__}.inside")
 _sdk_log.setLevel(logging.CRITICAL)
 
+_OPEN_TIMEOUT_S = 5.0  # for each step of opening
 RECEIVE_BYTES = 65_536  # the SDK recurses once per chunk: with its 1,024 a 1 MB frame overflows
 NORMAL_CLOSURE = (1000).to_bytes(2, "big")  # RFC 6455, 7.4.1
 
@@ -44,7 +52,8 @@ class Link:
     """A WebSocket that has been opened. Frames go to `on_frame` on the link's own thread.
 
     silence_s: a link that brings nothing for so long is dead; ping it more often than that.
-    on_end: called once, on the link's thread, however the link ends.
+    on_end: called once, on the link's thread, however the link ends. Making one raises LinkFailed,
+    or OSError when nothing answers.
     """
 
     def __init__(
@@ -58,23 +67,18 @@ class Link:
         self._on_frame = on_frame
         self._on_end = on_end
         self._state = ConnectionState()  # type: ignore[no-untyped-call]
-        self._began = time.monotonic()
-        self._began_at = time.time()
         self._connection = Connection(
-            url=_secure(address),
+            url=address,
             logger=_sdk_log,
             receive_buffer_size=RECEIVE_BYTES,
-            proxy=client.proxy,
-            ssl_context=client.ssl,
             on_message_listener=self._take,
             on_error_listener=self._note,
         )
         self._why: Exception | None = None
-        self._connection.connect()  # does not raise: it calls on_error, or leaves no socket
-        if self._connection.sock is None:
-            raise LinkFailed("the WebSocket was not opened") from self._why
-        self._socket = _Socket(self._connection.sock, silence_s)
+        self._socket = _Socket(_shaken_hands(address, client), silence_s)
         self._connection.sock = self._socket  # type: ignore[assignment]
+        self._began = time.monotonic()
+        self._began_at = time.time()
         threading.Thread(target=self._read, name="slack-link", daemon=True).start()
 
     @property
@@ -179,9 +183,48 @@ class _Socket:
         self._inner.close()
 
 
-def _secure(address: str) -> str:
-    """The address itself. slack_sdk 3.47 encrypts only on port 443 (builtin/internals.py:99)."""
+def _shaken_hands(address: str, client: WebClient) -> socket.socket:
+    """A connection on which WebSocket frames can be sent (RFC 6455, 4.1). Raises LinkFailed.
+
+    `Connection.connect` does the same, but leaves its socket open when it goes wrong.
+    """
     parts = urlsplit(address)
     if parts.scheme == "wss" and parts.port not in (None, 443):
+        # builtin/internals.py:99
         raise LinkFailed(f"slack_sdk would not encrypt wss:// on port {parts.port}")
-    return address
+    opened = _establish_new_socket_connection(
+        session_id="",
+        server_hostname=parts.hostname or "",
+        server_port=parts.port or (443 if parts.scheme == "wss" else 80),
+        logger=_sdk_log,
+        sock_send_lock=threading.Lock(),
+        receive_timeout=_OPEN_TIMEOUT_S,
+        proxy=client.proxy,
+        proxy_headers=None,
+        trace_enabled=False,
+        ssl_context=client.ssl,
+    )
+    try:
+        key = _generate_sec_websocket_key()
+        opened.sendall(_upgrade(parts, key))
+        status, headers, _ = _parse_handshake_response(opened)  # type: ignore[arg-type]
+        if status != HTTPStatus.SWITCHING_PROTOCOLS:
+            raise LinkFailed(f"the WebSocket was refused with status {status}")
+        if not _validate_sec_websocket_accept(key, headers):
+            raise LinkFailed("what answered is no WebSocket")
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _upgrade(parts: SplitResult, key: str) -> bytes:
+    lines = (
+        f"GET {parts.path}?{parts.query} HTTP/1.1",
+        f"Host: {parts.hostname}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {key}",
+        "Sec-WebSocket-Version: 13",
+    )
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
