@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 _STOP_S = 30
+_COMMAND_S = 60
 
 
 class BotFailed(Exception):
@@ -20,16 +21,24 @@ class BotFailed(Exception):
 class BotProcess:
     """`ds-bot serve` with an environment; stopped when the context ends.
 
-    home: its data directory. log: where its standard error goes.
+    home: its data directory. log: where its standard error goes. url: of its HTTP server, once it
+    is ready; another one after each start.
     """
 
     def __init__(self, environment: Mapping[str, str], home: Path, log: Path) -> None:
-        self._environment = {**_clean_environment(), **environment, "DS_HOME": str(home)}
+        self._environment = {**clean_environment(), **environment, "DS_HOME": str(home)}
+        self.home = home
         self.log = log
+        self.url = ""
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> str:
         """Start it and wait until it is ready; gives the line that says so. Raises BotFailed."""
+        self.launch()
+        return self.wait_ready()
+
+    def launch(self) -> None:
+        """Begin to start it."""
         with self.log.open("a") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bot", "serve", "--port", "0"],
@@ -38,12 +47,26 @@ class BotProcess:
                 stderr=errors,
                 text=True,
             )
-        assert self._process.stdout is not None
+
+    def wait_ready(self) -> str:
+        """Wait until what was launched is ready; gives the line that says so. Raises BotFailed."""
+        assert self._process is not None and self._process.stdout is not None
         line = self._process.stdout.readline().strip()
         if not line:
-            self._process.wait()
+            self._wait(None)
             raise BotFailed(f"the bot did not start:\n{self.log.read_text()[-2000:]}")
+        self.url = line.rpartition(" ")[2].removesuffix("/healthz")
         return line
+
+    def run(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        """Another command of `ds-bot` with the same environment, some variables changed."""
+        return subprocess.run(
+            [sys.executable, "-m", "bot", *words],
+            env=self._environment | changes,
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_S,
+        )
 
     @property
     def pid(self) -> int:
@@ -55,19 +78,26 @@ class BotProcess:
         """kill -9."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait()
+        self._wait(None)
 
     def stop(self) -> int:
         """SIGTERM, and its exit status; killed if it does not end in time."""
-        process, self._process = self._process, None
-        if process is None:
+        if self._process is None:
             return 0
-        process.terminate()
+        self._process.terminate()
         try:
-            return process.wait(_STOP_S)
+            return self._wait(_STOP_S)
         except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
+            self._process.kill()
+            return self._wait(None)
+
+    def _wait(self, timeout_s: float | None) -> int:
+        """Exit status of the process once it has ended; it is forgotten then."""
+        assert self._process is not None and self._process.stdout is not None
+        status = self._process.wait(timeout_s)
+        self._process.stdout.close()
+        self._process = None
+        return status
 
     def __enter__(self) -> Self:
         self.start()
@@ -82,7 +112,7 @@ class BotProcess:
         self.stop()
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Ours without proxies: SoftLayer's and Slack's clients would send loopback calls there."""
     return {
         name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")

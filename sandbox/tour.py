@@ -7,34 +7,17 @@ the VM's engine on the VM, VMs by an unmodified `slcli`.
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-import urllib.request
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
-from typing import TypeVar
-from urllib.error import HTTPError
-from urllib.parse import urlencode
 
 from sandbox.bot_process import BotProcess
-from sandbox.engine import local_engine
-from sandbox.slack.records import Message
+from sandbox.outside import Outside, address_in, may_log_in, page_at, url_in, wait_until
 from sandbox.slack.seed import DATA_SCIENCE, JANE
+from sandbox.typist import StepFailed, Typist
 from sandbox.world import World
 
-T = TypeVar("T")
-
 VM_S, APP_S, QUICK_S = 300.0, 300.0, 60.0
-
-
-class StepFailed(Exception):
-    """A step did not do what it says."""
 
 
 class Tour:
@@ -47,7 +30,8 @@ class Tour:
         self._bot = bot
         self._began = began
         self._say = say
-        self._jane = world.slack.user(JANE)
+        self._jane = Typist(world.slack, JANE, DATA_SCIENCE, say)
+        self._outside = Outside(world)
 
     def run(self) -> bool:
         """Whether every step did what it says."""
@@ -55,7 +39,7 @@ class Tour:
         try:
             for step in steps:
                 step()
-        except (StepFailed, TimeoutError, OSError) as error:
+        except (StepFailed, LookupError, OSError) as error:
             self._say(f"  FAILED: {error}")
             self._say("The bot's log:")
             self._say(self._bot.log.read_text()[-4000:])
@@ -67,179 +51,53 @@ class Tour:
 
     def _vms(self) -> None:
         """Both are ordered at once, as two people would."""
-        jekyll = self._ds("vm jekyll-dev")
-        self._plain_card = self._ds("vm plain-dev --image plain")
-        self._jekyll = self._address(self._ended(jekyll, "is ready", VM_S))
-        self._check("slcli vs list has jekyll-dev", "jekyll-dev" in self._slcli_names())
+        jekyll = self._jane.begin("vm jekyll-dev")
+        self._plain_card = self._jane.begin("vm plain-dev --image plain")
+        self._jekyll = address_in(self._jane.ended(jekyll, "is ready", VM_S).text)
+        listed = self._outside.listed_by_slcli()
+        self._check("slcli vs list has jekyll-dev", "jekyll-dev" in listed)
 
     def _shiny(self) -> None:
-        card = self._ended(self._ds("shiny on jekyll-dev"), "is ready", APP_S)
-        url = self._url(card)
-        status, body = _get(url)
+        url = url_in(self._jane.do("shiny on jekyll-dev", "is ready", APP_S).text)
+        status, body = page_at(url)
         self._check(f"{url} answers 200 with the app's own page",
                     status == HTTPStatus.OK and "Old Faithful" in body)  # fmt: skip
 
     def _rstudio(self) -> None:
-        card = self._ended(self._ds("rstudio on jekyll-dev"), "is ready", APP_S)
-        url = self._url(card)
-        status, body = _get(f"{url}auth-sign-in")
+        card = self._jane.do("rstudio on jekyll-dev", "is ready", APP_S)
+        url = url_in(card.text)
+        status, body = page_at(f"{url}auth-sign-in")
         self._check(f"{url}auth-sign-in answers 200 with a login page",
                     status == HTTPStatus.OK and "password" in body.lower())  # fmt: skip
         self._check("it is on port 8787", url.endswith(":8787/"))
-        password = self._password(card)
-        self._check("the image's public password is refused", not _may_log_in(url, "rstudio"))
-        self._check("the password of the modal is taken", _may_log_in(url, password))
+        password = self._jane.password(card)
+        self._check("the image's public password is refused", not may_log_in(url, "rstudio"))
+        self._check("the password of the modal is taken", may_log_in(url, password))
         posted = str(self._world.slack.messages(DATA_SCIENCE))
         self._check("the password is in no message", password not in posted)
 
     def _plain(self) -> None:
-        card = self._ended(self._plain_card, "is ready", VM_S)
-        plain = self._address(card)
-        version = self._on_vm(plain, "docker version --format {{.Server.Version}}")
+        plain = address_in(self._jane.ended(self._plain_card, "is ready", VM_S).text)
+        version = self._outside.run_on_vm(plain, "docker version --format {{.Server.Version}}")
         self._check(f"plain-dev has Docker {version} now", bool(version))
 
     def _ps_and_kill(self) -> None:
-        before = self._container_ids()
+        before = self._outside.containers_on(self._jekyll)
         self._check("two containers run on jekyll-dev", len(before) == 2)
-        seen = len(self._world.slack.ephemerals(JANE))
-        self._type("ps")
-        answer = self._wait(lambda: self._world.slack.ephemerals(JANE)[seen:], QUICK_S)[0]
-        self._say(f"  {_flat(answer.text)}")
-        shown = json.dumps(answer.blocks)
+        shown = json.dumps(self._jane.answer("ps").blocks)
         self._check("/ds ps shows both", all(each[:12] in shown for each in before))
-        self._ended(self._ds(f"kill {before[0][:12]}"), "removed", QUICK_S)
-        self._check("it is gone from the engine", self._container_ids() == before[1:])
+        self._jane.do(f"kill {before[0][:12]}", "removed", QUICK_S)
+        left = self._outside.containers_on(self._jekyll)
+        self._check("it is gone from the engine", left == before[1:])
 
     def _end(self) -> None:
         for name in ("jekyll-dev", "plain-dev"):
-            self._ended(self._ds(f"vm cancel {name}"), "is cancelled", VM_S)
-        self._wait(lambda: not self._slcli_names(), QUICK_S)
+            self._jane.do(f"vm cancel {name}", "is cancelled", VM_S)
+        wait_until(lambda: not self._outside.listed_by_slcli(), QUICK_S)
         self._check("slcli vs list is empty", True)
         self._check("no VM is left on this machine", not self._world.softlayer.live())
-
-    # --- typing and waiting ---
-
-    def _type(self, line: str) -> None:
-        self._say(f"> /ds {line}")
-        outcome = self._jane.command(DATA_SCIENCE, "/ds", line)
-        if not outcome.is_ok:
-            raise StepFailed(f"Slack says: {outcome.text}")
-
-    def _ds(self, line: str) -> int:
-        """Type a command; the place of its card in the channel."""
-        place = len(self._world.slack.messages(DATA_SCIENCE))
-        self._type(line)
-        self._wait(lambda: len(self._world.slack.messages(DATA_SCIENCE)) > place, QUICK_S)
-        return place
-
-    def _ended(self, place: int, expected: str, timeout_s: float) -> Message:
-        """The card once it says what is expected."""
-        began = time.monotonic()
-
-        def look() -> list[Message]:
-            message = self._world.slack.messages(DATA_SCIENCE)[place]
-            if "did not work" in message.text or "❌" in str(message.blocks):
-                raise StepFailed(message.text)
-            return [message] if expected in message.text else []
-
-        [message] = self._wait(look, timeout_s)
-        self._say(f"  {_flat(message.text)}   ({time.monotonic() - began:.1f} s)")
-        return message
-
-    def _wait(self, look: Callable[[], T], timeout_s: float) -> T:
-        deadline = time.monotonic() + timeout_s
-        while not (value := look()):
-            if time.monotonic() > deadline:
-                raise StepFailed(f"not within {timeout_s:.0f} s")
-            threading.Event().wait(0.1)
-        return value
 
     def _check(self, what: str, is_so: bool) -> None:
         self._say(f"  {'ok' if is_so else 'NOT SO'}: {what}")
         if not is_so:
             raise StepFailed(what)
-
-    # --- looking from outside ---
-
-    def _address(self, card: Message) -> str:
-        found = re.search(r"\b\d+\.\d+\.\d+\.\d+\b", str(card.text))
-        if found is None:
-            raise StepFailed(f"no address in: {card.text}")
-        return found[0]
-
-    def _url(self, card: Message) -> str:
-        found = re.search(r"http://[0-9.]+:\d+/", card.text)
-        if found is None:
-            raise StepFailed(f"no URL in: {card.text}")
-        return found[0]
-
-    def _password(self, card: Message) -> str:
-        """Press the button that shows it."""
-        [button] = [
-            element
-            for block in card.blocks
-            for element in block.get("elements", [])
-            if str(element.get("action_id", "")).startswith("password")
-        ]
-        self._say(f"  [{button['text']['text']}]")
-        self._jane.click(card, button["action_id"], button["value"])
-
-        def look() -> list[str]:
-            return [
-                part["elements"][0]["text"]
-                for view in self._world.slack.modals(JANE)
-                for block in view.blocks
-                if block["type"] == "rich_text"
-                for part in block["elements"]
-            ]
-
-        return str(self._wait(look, QUICK_S)[-1])
-
-    def _container_ids(self) -> list[str]:
-        printed = self._on_vm(self._jekyll, "docker ps --no-trunc --quiet")
-        return printed.split()
-
-    def _on_vm(self, address: str, command: str) -> str:
-        """What a command prints on the VM; asked from below it, not through the bot's SSH."""
-        [guest] = [each for each in self._world.softlayer.live() if each.public_ip == address]
-        with local_engine() as api:
-            created = api.exec_create(guest.machine_id, ["sh", "-c", command], stderr=False)
-            output: bytes = api.exec_start(created["Id"])
-        return output.decode().strip()
-
-    def _slcli_names(self) -> list[str]:
-        with tempfile.TemporaryDirectory() as directory:
-            config = Path(directory) / "softlayer.conf"
-            config.write_text(self._world.softlayer.slcli_config)
-            environment = os.environ | {"SLCLI_CONFIG": str(config)}
-            for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
-                environment.pop(name, None)
-            slcli = Path(sys.executable).parent / "slcli"
-            printed = subprocess.run(
-                [slcli, "--format=json", "vs", "list"],
-                env=environment,
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout
-        return [row["hostname"] for row in json.loads(printed or "[]")]
-
-
-def _get(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=10) as response:
-            return response.status, response.read().decode("utf-8", "replace")
-    except HTTPError as error:
-        return error.code, ""
-
-
-def _may_log_in(url: str, password: str) -> bool:
-    """Whether RStudio's sign-in form takes the password: it leads to the front page then."""
-    form = urlencode({"username": "rstudio", "password": password}).encode()
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with opener.open(f"{url}auth-do-sign-in", form, timeout=10) as response:
-        return "auth-sign-in" not in response.url
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())
