@@ -60,7 +60,7 @@ def boot(vms: VmContainers) -> VmMachine:
 def shell(machine: VmMachine, command: str) -> str | None:
     """What a command in the VM prints, errors too; None when it fails."""
     done = subprocess.run(
-        ["docker", "exec", machine.id, "sh", "-c", f"{command} 2>&1"],
+        ["docker", "exec", machine.id, "sh", "-c", f"({command}) 2>&1"],
         capture_output=True,
         text=True,
     )
