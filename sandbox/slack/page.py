@@ -86,7 +86,7 @@ class Page:
             web.get("/", self._index),
             web.get("/archives/{channel}/p{ts:[0-9]+}", self._permalink),
             web.get("/page/socket", self._socket),
-            web.static("/static", HERE / "static"),
+            web.get("/static/{name:[a-z_]+[.](?:js|css|json|svg)}", self._static),
         ]
 
     def has_cookie(self, request: web.Request) -> bool:
@@ -123,6 +123,13 @@ class Page:
         name = _cookie_name(request)
         response.set_cookie(name, self._secret, httponly=True, samesite="Strict")
         return response
+
+    async def _static(self, request: web.Request) -> web.StreamResponse:
+        path = HERE / "static" / request.match_info["name"]
+        if not path.is_file():
+            raise web.HTTPNotFound
+        # Browsers ask each time whether it has changed: no page runs on yesterday's scripts.
+        return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 
     async def _permalink(self, request: web.Request) -> web.Response:
         digits = request.match_info["ts"]

@@ -5,7 +5,7 @@ import { confirmDialog } from "./dialogs.js";
 import { say } from "./words.js";
 
 export class Acts {
-  #pending = new Map();
+  #pending = new Set();
   #failures = new Map();
   #versions = new Map();
 
@@ -22,11 +22,6 @@ export class Acts {
     return this.#pending.has(nameOf(where, block, element));
   }
 
-  /** Whether any click of this message or view is under way. */
-  isBusy(where) {
-    return [...this.#pending.values()].includes(where.key);
-  }
-
   /** What came of the last click in this block when it went wrong. */
   failure(where, block) {
     return this.#failures.get(`${where.key} ${block.block_id}`) ?? null;
@@ -37,14 +32,20 @@ export class Acts {
     if (element.confirm && !(await confirmDialog(element.confirm, this.ctx))) return false;
     const name = nameOf(where, block, element);
     if (this.#pending.has(name)) return false;
-    this.#pending.set(name, where.key);
+    this.#pending.add(name);
     this.#failures.delete(`${where.key} ${block.block_id}`);
     this.refresh(where);
     const reply = await this.ctx.socket.request({
-      do: "click", ...where.target, block_id: block.block_id, action_id: element.action_id, reading, form: this.ctx.forms.all(where),
+      do: "click",
+      ...where.target,
+      block_id: block.block_id,
+      action_id: element.action_id,
+      reading,
+      form: this.ctx.forms.all(where),
     });
     this.#pending.delete(name);
-    if (!reply.ok) this.#failures.set(`${where.key} ${block.block_id}`, reply.text ?? say("offline"));
+    if (!reply.ok)
+      this.#failures.set(`${where.key} ${block.block_id}`, reply.text ?? say("offline"));
     this.refresh(where);
     return true;
   }
@@ -57,5 +58,10 @@ export class Acts {
 }
 
 function nameOf(where, block, element) {
-  return [where.key, block.block_id, element.action_id, element.type === "button" ? element.value : ""].join(" ");
+  return [
+    where.key,
+    block.block_id,
+    element.action_id,
+    element.type === "button" ? element.value : "",
+  ].join(" ");
 }

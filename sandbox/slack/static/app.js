@@ -37,10 +37,25 @@ class Page {
     this.thread = new Thread(this);
     this.toasts = h("div", { class: "toasts", role: "status" });
     const shade = h("div", { class: "shade", onclick: () => this.closeSidebar() });
-    document.getElementById("app").append(this.rail.node, this.sidebar.node, shade, this.conversation.node, this.thread.node, this.toasts);
+    document
+      .getElementById("app")
+      .append(
+        this.rail.node,
+        this.sidebar.node,
+        shade,
+        this.conversation.node,
+        this.thread.node,
+        this.toasts,
+      );
     this.store.listen((change) => this.#told(change));
-    this.socket = new Connection(page.user, (change) => this.store.apply(change), (status) => this.#connected(status));
-    addEventListener("popstate", (event) => this.#visit(event.state ?? placeOfAddress(), { push: false }));
+    this.socket = new Connection(
+      page.user,
+      (change) => this.store.apply(change),
+      (status) => this.#connected(status),
+    );
+    addEventListener("popstate", (event) =>
+      this.#visit(event.state ?? placeOfAddress(), { push: false }),
+    );
     addEventListener("keydown", (event) => this.#key(event));
     addEventListener("focus", () => this.seen());
     document.addEventListener("visibilitychange", () => this.seen());
@@ -123,8 +138,12 @@ class Page {
   /** The person may have seen the newest messages: say so if they have. */
   seen() {
     const channel = this.store.state && this.currentChannel();
-    const isInSight = document.visibilityState === "visible" && (!this.place.app || this.place.app === "messages") && this.conversation.list.isAtEnd;
-    if (channel?.is_member && isInSight && this.store.unread(channel).count) this.socket.request({ do: "read", channel: channel.id });
+    const isInSight =
+      document.visibilityState === "visible" &&
+      (!this.place.app || this.place.app === "messages") &&
+      this.conversation.list.isAtEnd;
+    if (channel?.is_member && isInSight && this.store.unread(channel).count)
+      this.socket.request({ do: "read", channel: channel.id });
   }
 
   toast(text) {
@@ -147,7 +166,8 @@ class Page {
 
   #told(change) {
     if (change.type === "state") this.#begin();
-    if (change.type === "views") this.forms.keepOnly("view:", new Set(change.views.map((view) => `view:${view.id}`)));
+    if (change.type === "views")
+      this.forms.keepOnly("view:", new Set(change.views.map((view) => `view:${view.id}`)));
     this.redraw();
   }
 
@@ -165,7 +185,10 @@ class Page {
       return;
     }
     this.#lostTimer = setTimeout(() => {
-      banner.replaceChildren(h("span", { class: "spinner", "aria-hidden": "true" }), h("span", {}, say("reconnecting")));
+      banner.replaceChildren(
+        h("span", { class: "spinner", "aria-hidden": "true" }),
+        h("span", {}, say("reconnecting")),
+      );
       banner.hidden = false;
     }, LOST_FOR_MS);
   }
@@ -176,13 +199,17 @@ class Page {
     const channel = this.store.channel(place.channel ?? "") ?? this.#firstChannel();
     const message = place.ts ? this.store.message(channel.id, place.ts) : null;
     const thread = place.thread ?? (message?.is_reply ? message.thread_ts : null);
-    if (channel.is_im && channel.other === this.store.state.bot) return { app: "messages", thread, ts: place.ts ?? null };
+    if (channel.is_im && channel.other === this.store.state.bot)
+      return { app: "messages", thread, ts: place.ts ?? null };
     return { channel: channel.id, thread, ts: place.ts ?? null };
   }
 
   #firstChannel() {
     const all = [...this.store.channels.values()];
-    return all.find((channel) => channel.is_member && !channel.is_im && !channel.is_archived) ?? all[0] ?? { id: "" };
+    return (
+      all.find((channel) => channel.is_member && !channel.is_im && !channel.is_archived) ??
+      all[0] ?? { id: "" }
+    );
   }
 
   #visit(place, { push }) {
@@ -201,8 +228,14 @@ class Page {
     if (app === "home" || app === "messages") this.socket.request({ do: "open_app", tab: app });
     if (app === "home") this.conversation.home.opened();
     const channel = this.currentChannel();
-    this.newSince = channel && this.store.unread(channel).count && channel.last_read !== "0" ? channel.last_read : null;
-    if (matchMedia("(hover: hover)").matches) queueMicrotask(() => this.conversation.composer.node.hidden || this.conversation.composer.focus());
+    this.newSince =
+      channel && this.store.unread(channel).count && channel.last_read !== "0"
+        ? channel.last_read
+        : null;
+    if (matchMedia("(hover: hover)").matches)
+      queueMicrotask(
+        () => this.conversation.composer.node.hidden || this.conversation.composer.focus(),
+      );
   }
 
   #draw() {
@@ -218,11 +251,16 @@ class Page {
   }
 
   #bringIntoView(ts) {
-    return this.place.thread && this.place.thread !== ts ? this.thread.list.highlight(ts) : this.conversation.list.highlight(ts);
+    return this.place.thread && this.place.thread !== ts
+      ? this.thread.list.highlight(ts)
+      : this.conversation.list.highlight(ts);
   }
 
   #title() {
-    const mentions = [...this.store.channels.values()].reduce((sum, channel) => sum + (channel.is_member ? this.store.unread(channel).mentions : 0), 0);
+    const mentions = [...this.store.channels.values()].reduce(
+      (sum, channel) => sum + (channel.is_member ? this.store.unread(channel).mentions : 0),
+      0,
+    );
     const channel = this.currentChannel();
     const name = this.place.app ? this.bot.real_name : channel ? this.nameOf(channel) : "";
     return `${mentions ? `(${mentions}) ` : ""}${name} - ${this.store.state.team.name} - Slack`;
@@ -233,7 +271,8 @@ class Page {
       event.preventDefault();
       this.openSwitcher();
     }
-    if (event.key === "Escape" && document.body.classList.contains("sidebar-open")) this.closeSidebar();
+    if (event.key === "Escape" && document.body.classList.contains("sidebar-open"))
+      this.closeSidebar();
   }
 }
 
@@ -262,7 +301,7 @@ function personToBe() {
 
 const other = personToBe();
 if (other === null) {
-  new Page();
+  window.sandboxPage = new Page(); // for tests and the curious
 } else {
   localStorage.removeItem(LAST_PERSON); // once only: the person may be gone
   const query = new URLSearchParams(location.search);

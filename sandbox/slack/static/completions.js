@@ -22,8 +22,21 @@ function commands(before, ctx) {
       text: `${command.name} `,
       from: 0,
       heading: ctx.bot.real_name,
-      node: () => [ctx.avatar(ctx.bot, 24), h("span", { class: "completion-text" },
-        h("span", {}, h("strong", {}, command.name), " ", h("span", { class: "completion-hint" }, command.hint)), h("span", { class: "completion-description" }, command.description))],
+      node: () => [
+        ctx.avatar(ctx.bot, 24),
+        h(
+          "span",
+          { class: "completion-text" },
+          h(
+            "span",
+            {},
+            h("strong", {}, command.name),
+            " ",
+            h("span", { class: "completion-hint" }, command.hint),
+          ),
+          h("span", { class: "completion-description" }, command.description),
+        ),
+      ],
     }));
 }
 
@@ -32,7 +45,9 @@ function emoji(part, cursor) {
     .sort(([a], [b]) => a.indexOf(part) - b.indexOf(part))
     .slice(0, MOST_EMOJI)
     .map(([name, char]) => ({
-      text: `:${name}: `, from: cursor - part.length - 1, heading: say("emoji_matching", { part: `:${part}` }),
+      text: `:${name}: `,
+      from: cursor - part.length - 1,
+      heading: say("emoji_matching", { part: `:${part}` }),
       node: () => [h("span", { class: "emoji" }, char), h("span", {}, `:${name}:`)],
     }));
 }

@@ -8,7 +8,14 @@ import { say } from "./words.js";
 const TALLEST_PX = 260;
 const HISTORY = 50;
 const FORMATS = [
-  ["bold", "*", "*"], ["italic", "_", "_"], ["strike", "~", "~"], null, ["quote", "> ", ""], null, ["code", "`", "`"], ["pre", "```\n", "\n```"],
+  ["bold", "*", "*"],
+  ["italic", "_", "_"],
+  ["strike", "~", "~"],
+  null,
+  ["quote", "> ", ""],
+  null,
+  ["code", "`", "`"],
+  ["pre", "```\n", "\n```"],
 ];
 
 export class Composer {
@@ -24,22 +31,76 @@ export class Composer {
   constructor(ctx, id) {
     this.ctx = ctx;
     this.input = h("textarea", {
-      class: "composer-input", rows: 1, id: `${id}-input`, "aria-autocomplete": "list", "aria-controls": `${id}-list`, "aria-haspopup": "listbox",
-      dataset: { focus: `${id}-input` }, oninput: () => this.#typed(), onkeydown: (event) => this.#key(event), onblur: () => this.#hideList(),
+      class: "composer-input",
+      rows: 1,
+      id: `${id}-input`,
+      "aria-autocomplete": "list",
+      "aria-controls": `${id}-list`,
+      "aria-haspopup": "listbox",
+      dataset: { focus: `${id}-input` },
+      oninput: () => this.#typed(),
+      onkeydown: (event) => this.#key(event),
+      onblur: () => this.#hideList(),
     });
-    this.list = h("div", { class: "completions", id: `${id}-list`, role: "listbox", "aria-label": say("commands"), hidden: true });
+    this.list = h("div", {
+      class: "completions",
+      id: `${id}-list`,
+      role: "listbox",
+      "aria-label": say("commands"),
+      hidden: true,
+    });
     this.hint = h("div", { class: "composer-hint", hidden: true });
     this.status = h("div", { class: "composer-status", role: "status" });
     this.trouble = h("div", { class: "composer-trouble", role: "alert", hidden: true });
-    this.send = h("button", { type: "button", class: "send", "aria-label": say("send"), title: say("send"), disabled: true, onclick: () => this.#send() }, icon("send", 16));
-    const format = FORMATS.map((entry) => (entry ? iconButton(entry[0], say(`format_${entry[0]}`), () => this.#wrap(entry[1], entry[2]), { tabindex: "-1", onmousedown: stay }) : h("span", { class: "bar-line" })));
-    this.node = h("div", { class: "composer-area" }, this.list,
-      h("div", { class: "composer" }, h("div", { class: "format-bar", role: "toolbar", "aria-label": say("formatting") }, format), this.hint, this.input,
-        h("div", { class: "composer-bar" },
+    this.send = h(
+      "button",
+      {
+        type: "button",
+        class: "send",
+        "aria-label": say("send"),
+        title: say("send"),
+        disabled: true,
+        onclick: () => this.#send(),
+      },
+      icon("send", 16),
+    );
+    const format = FORMATS.map((entry) =>
+      entry
+        ? iconButton(entry[0], say(`format_${entry[0]}`), () => this.#wrap(entry[1], entry[2]), {
+            tabindex: "-1",
+            onmousedown: stay,
+          })
+        : h("span", { class: "bar-line" }),
+    );
+    this.node = h(
+      "div",
+      { class: "composer-area" },
+      this.list,
+      h(
+        "div",
+        { class: "composer" },
+        h("div", { class: "format-bar", role: "toolbar", "aria-label": say("formatting") }, format),
+        this.hint,
+        this.input,
+        h(
+          "div",
+          { class: "composer-bar" },
           iconButton("slash", say("run_shortcut"), () => this.#startCommand()),
-          iconButton("smile", say("emoji"), (event) => openEmojiPicker(event.currentTarget, (name) => this.#insert(`:${name}: `), true)),
-          h("span", { class: "grow" }), this.send)),
-      h("div", { class: "composer-below" }, this.trouble, this.status, h("span", { class: "composer-tip" }, say("newline_tip"))));
+          iconButton("smile", say("emoji"), (event) =>
+            openEmojiPicker(event.currentTarget, (name) => this.#insert(`:${name}: `), true),
+          ),
+          h("span", { class: "grow" }),
+          this.send,
+        ),
+      ),
+      h(
+        "div",
+        { class: "composer-below" },
+        this.trouble,
+        this.status,
+        h("span", { class: "composer-tip" }, say("newline_tip")),
+      ),
+    );
   }
 
   /** Write to this conversation from now on. target: {channel, thread_ts, placeholder}. */
@@ -81,7 +142,10 @@ export class Composer {
   // --- completion ------------------------------------------------------------------------------
 
   #offer() {
-    this.#choices = document.activeElement === this.input ? completionsFor(this.input.value, this.input.selectionStart, this.ctx) : [];
+    this.#choices =
+      document.activeElement === this.input
+        ? completionsFor(this.input.value, this.input.selectionStart, this.ctx)
+        : [];
     this.#active = 0;
     this.#paintList();
   }
@@ -93,12 +157,32 @@ export class Composer {
 
   #paintList() {
     this.list.hidden = this.#choices.length === 0;
-    const rows = this.#choices.map((choice, at) => h("div", {
-      id: `${this.list.id}-${at}`, class: at === this.#active ? "completion active" : "completion", role: "option", "aria-selected": String(at === this.#active),
-      onmousedown: stay, onclick: () => this.#take(choice),
-    }, choice.node()));
-    this.list.replaceChildren(...(this.list.hidden ? [] : [h("div", { class: "completions-head", role: "presentation" }, this.#choices[0].heading)]), ...rows);
-    this.input.setAttribute("aria-activedescendant", this.list.hidden ? "" : `${this.list.id}-${this.#active}`);
+    const rows = this.#choices.map((choice, at) =>
+      h(
+        "div",
+        {
+          id: `${this.list.id}-${at}`,
+          class: at === this.#active ? "completion active" : "completion",
+          role: "option",
+          "aria-selected": String(at === this.#active),
+          onmousedown: stay,
+          onclick: () => this.#take(choice),
+        },
+        choice.node(),
+      ),
+    );
+    this.list.replaceChildren(
+      ...(this.list.hidden
+        ? []
+        : [
+            h("div", { class: "completions-head", role: "presentation" }, this.#choices[0].heading),
+          ]),
+      ...rows,
+    );
+    this.input.setAttribute(
+      "aria-activedescendant",
+      this.list.hidden ? "" : `${this.list.id}-${this.#active}`,
+    );
     this.list.querySelector(".active")?.scrollIntoView({ block: "nearest" });
   }
 
@@ -112,7 +196,8 @@ export class Composer {
     const name = /^(\/\S+)\s/.exec(this.input.value)?.[1];
     const command = name && this.ctx.store.state?.commands.find((entry) => entry.name === name);
     this.hint.hidden = !command;
-    if (command) this.hint.replaceChildren(h("strong", {}, command.name), " ", h("span", {}, command.hint));
+    if (command)
+      this.hint.replaceChildren(h("strong", {}, command.name), " ", h("span", {}, command.hint));
   }
 
   // --- keys ------------------------------------------------------------------------------------
@@ -143,8 +228,14 @@ export class Composer {
     const isSend = event.key === "Enter" && !event.shiftKey;
     if (isSend) return () => this.#send();
     if (event.shiftKey || event.altKey) return null;
-    if ((event.ctrlKey || event.metaKey) && "bi".includes(event.key)) return () => this.#wrap(...{ b: ["*", "*"], i: ["_", "_"] }[event.key]);
-    if (event.key === "ArrowUp" && (this.#back >= 0 || !this.input.value) && this.#past().length > this.#back + 1) return () => this.#recall(this.#back + 1);
+    if ((event.ctrlKey || event.metaKey) && "bi".includes(event.key))
+      return () => this.#wrap(...{ b: ["*", "*"], i: ["_", "_"] }[event.key]);
+    if (
+      event.key === "ArrowUp" &&
+      (this.#back >= 0 || !this.input.value) &&
+      this.#past().length > this.#back + 1
+    )
+      return () => this.#recall(this.#back + 1);
     if (event.key === "ArrowDown" && this.#back >= 0) return () => this.#recall(this.#back - 1);
     return null;
   }
@@ -199,7 +290,12 @@ export class Composer {
     this.#show("");
     this.#fail(null);
     this.#run(target, text, 1);
-    const reply = await this.ctx.socket.request({ do: "type", channel: target.channel, thread_ts: target.thread_ts, text });
+    const reply = await this.ctx.socket.request({
+      do: "type",
+      channel: target.channel,
+      thread_ts: target.thread_ts,
+      text,
+    });
     this.#run(target, text, -1);
     if (reply.ok || reply.is_shown) return this.ctx.sent(target);
     if (keyOf(this.#target) === keyOf(target) && !this.input.value) this.#show(text);
@@ -208,7 +304,11 @@ export class Composer {
 
   #run(target, text, by) {
     const key = keyOf(target);
-    if (text.startsWith("/")) this.#running.set(key, { text: text.split(/\s/)[0], count: (this.#running.get(key)?.count ?? 0) + by });
+    if (text.startsWith("/"))
+      this.#running.set(key, {
+        text: text.split(/\s/)[0],
+        count: (this.#running.get(key)?.count ?? 0) + by,
+      });
     this.#showRunning();
   }
 

@@ -7,13 +7,34 @@ import { say } from "./words.js";
 /** Ask what a `confirm` object asks; true when the person says yes. */
 export function confirmDialog(confirm, ctx) {
   const [titleId, textId] = [freshId(), freshId()];
-  const yes = h("button", { type: "button", class: `button large ${confirm.style ?? "primary"}` }, textOf(confirm.confirm, ctx));
-  const no = h("button", { type: "button", class: "button large plain" }, textOf(confirm.deny, ctx));
+  const yes = h(
+    "button",
+    { type: "button", class: `button large ${confirm.style ?? "primary"}` },
+    textOf(confirm.confirm, ctx),
+  );
+  const no = h(
+    "button",
+    { type: "button", class: "button large plain" },
+    textOf(confirm.deny, ctx),
+  );
   const cross = iconButton("close", say("close"), () => dialog.close());
-  const dialog = h("dialog", { class: "dialog confirm", role: "alertdialog", "aria-labelledby": titleId, "aria-describedby": textId },
-    h("header", { class: "dialog-head" }, h("h2", { id: titleId }, textOf(confirm.title, ctx)), cross),
+  const dialog = h(
+    "dialog",
+    {
+      class: "dialog confirm",
+      role: "alertdialog",
+      "aria-labelledby": titleId,
+      "aria-describedby": textId,
+    },
+    h(
+      "header",
+      { class: "dialog-head" },
+      h("h2", { id: titleId }, textOf(confirm.title, ctx)),
+      cross,
+    ),
     h("div", { class: "dialog-body", id: textId }, textOf(confirm.text, ctx)),
-    h("footer", { class: "dialog-foot" }, no, yes));
+    h("footer", { class: "dialog-foot" }, no, yes),
+  );
   let answer = false;
   yes.addEventListener("click", () => {
     answer = true;
@@ -34,7 +55,9 @@ export function show(dialog, first) {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      const again = before?.isConnected ? before : key && document.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+      const again = before?.isConnected
+        ? before
+        : key && document.querySelector(`[data-focus="${CSS.escape(key)}"]`);
       if (again) again.focus?.({ preventScroll: true });
       resolve();
     });

@@ -56,4 +56,6 @@ const words = TABLE.trim().split(/\s+/);
 for (let i = 0; i < words.length; i += 2) EMOJI.set(words[i], words[i + 1]);
 
 /** Those a picker offers: each emoji once, under its first name. */
-export const PICKABLE = [...EMOJI].filter(([, char], at, all) => all.findIndex(([, other]) => other === char) === at);
+export const PICKABLE = [...EMOJI].filter(
+  ([, char], at, all) => all.findIndex(([, other]) => other === char) === at,
+);

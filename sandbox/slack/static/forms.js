@@ -3,9 +3,15 @@
 const LISTS = new Set(["checkboxes", "multi_static_select", "multi_external_select"]);
 const SINGLES = new Set(["static_select", "external_select", "radio_buttons"]);
 const PICKED = {
-  users_select: "user", channels_select: "channel", conversations_select: "conversation",
-  multi_users_select: "users", multi_channels_select: "channels", multi_conversations_select: "conversations",
-  datepicker: "date", timepicker: "time", datetimepicker: "date_time",
+  users_select: "user",
+  channels_select: "channel",
+  conversations_select: "conversation",
+  multi_users_select: "users",
+  multi_channels_select: "channels",
+  multi_conversations_select: "conversations",
+  datepicker: "date",
+  timepicker: "time",
+  datetimepicker: "date_time",
 };
 
 export class Forms {
@@ -19,7 +25,8 @@ export class Forms {
   /** What an element holds now: what was put in, what the server knows of it, or its initial value. */
   get(where, block, element) {
     const own = this.all(where)[block.block_id];
-    if (own && element.action_id in own && isStillThere(element, own[element.action_id])) return own[element.action_id];
+    if (own && element.action_id in own && isStillThere(element, own[element.action_id]))
+      return own[element.action_id];
     if (own) delete own[element.action_id];
     const known = where.values?.[block.block_id]?.[element.action_id];
     return known && known.type === element.type ? readingOf(known) : initialOf(element);
@@ -33,7 +40,8 @@ export class Forms {
 
   /** Forget all of views that are gone. */
   keepOnly(prefix, keys) {
-    for (const key of this.#forms.keys()) if (key.startsWith(prefix) && !keys.has(key)) this.#forms.delete(key);
+    for (const key of this.#forms.keys())
+      if (key.startsWith(prefix) && !keys.has(key)) this.#forms.delete(key);
   }
 }
 
@@ -43,8 +51,10 @@ export function optionsOf(element) {
 }
 
 function isStillThere(element, reading) {
-  if (SINGLES.has(element.type)) return reading === null || optionsOf(element).some((option) => option.value === reading);
-  if (LISTS.has(element.type)) return reading.every((value) => optionsOf(element).some((option) => option.value === value));
+  if (SINGLES.has(element.type))
+    return reading === null || optionsOf(element).some((option) => option.value === reading);
+  if (LISTS.has(element.type))
+    return reading.every((value) => optionsOf(element).some((option) => option.value === value));
   return true;
 }
 
@@ -58,6 +68,9 @@ function readingOf(value) {
 function initialOf(element) {
   if (LISTS.has(element.type)) return (element.initial_options ?? []).map((option) => option.value);
   if (SINGLES.has(element.type)) return element.initial_option?.value ?? null;
-  if (element.type in PICKED) return element[`initial_${PICKED[element.type]}`] ?? (element.type.startsWith("multi_") ? [] : null);
+  if (element.type in PICKED)
+    return (
+      element[`initial_${PICKED[element.type]}`] ?? (element.type.startsWith("multi_") ? [] : null)
+    );
   return element.initial_value === undefined ? "" : String(element.initial_value);
 }

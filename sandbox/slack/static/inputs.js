@@ -22,23 +22,39 @@ export function inputElement(use, changed) {
   const held = ctx.forms.get(where, block, element);
   const placeholder = element.placeholder ? words(element.placeholder.text, ctx) : null;
   const props = {
-    class: `field ${element.type}`, placeholder, "aria-labelledby": label.labelledBy, "aria-describedby": label.describedBy,
-    "aria-label": label.labelledBy ? null : placeholder ?? say("value"), "aria-invalid": invalid ? "true" : null, "aria-required": block.type === "input" && !block.optional ? "true" : null,
-    dataset: { focus: focusKey, autofocus: element.focus_on_load ? "yes" : "" }, spellcheck: "false", disabled: pending && !use.isInput,
+    class: `field ${element.type}`,
+    placeholder,
+    "aria-labelledby": label.labelledBy,
+    "aria-describedby": label.describedBy,
+    "aria-label": label.labelledBy ? null : (placeholder ?? say("value")),
+    "aria-invalid": invalid ? "true" : null,
+    "aria-required": block.type === "input" && !block.optional ? "true" : null,
+    dataset: { focus: focusKey, autofocus: element.focus_on_load ? "yes" : "" },
+    spellcheck: "false",
+    disabled: pending && !use.isInput,
     ...kindProps(element),
   };
   const field = isLong ? h("textarea", { ...props, rows: 4 }) : h("input", props);
-  field.value = element.type === "datetimepicker" && held ? wallOfSeconds(held) : held ?? "";
+  field.value = element.type === "datetimepicker" && held ? wallOfSeconds(held) : (held ?? "");
   listen(field, use, changed);
-  return element.type === "plain_text_input" && (element.max_length || element.min_length) ? counted(field, element) : field;
+  return element.type === "plain_text_input" && (element.max_length || element.min_length)
+    ? counted(field, element)
+    : field;
 }
 
 const words = (text, ctx) => h("span", {}, plainText(text, ctx)).textContent;
 
 function kindProps(element) {
-  if (element.type === "plain_text_input") return element.multiline ? {} : { type: "text", autocomplete: "off" };
+  if (element.type === "plain_text_input")
+    return element.multiline ? {} : { type: "text", autocomplete: "off" };
   if (element.type === "number_input") {
-    return { type: "number", inputmode: element.is_decimal_allowed ? "decimal" : "numeric", step: element.is_decimal_allowed ? "any" : 1, min: element.min_value, max: element.max_value };
+    return {
+      type: "number",
+      inputmode: element.is_decimal_allowed ? "decimal" : "numeric",
+      step: element.is_decimal_allowed ? "any" : 1,
+      min: element.min_value,
+      max: element.max_value,
+    };
   }
   return NATIVE[element.type];
 }

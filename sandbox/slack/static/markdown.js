@@ -20,14 +20,40 @@ export function markdown(text, ctx) {
 }
 
 const KINDS = [
-  { starts: (row) => row.startsWith("```"), goesOn: (row) => !row.startsWith("```"), closes: true, make: fence },
+  {
+    starts: (row) => row.startsWith("```"),
+    goesOn: (row) => !row.startsWith("```"),
+    closes: true,
+    make: fence,
+  },
   { starts: (row) => /^#{1,6} /.test(row), make: (rows, ctx) => heading(rows[0], ctx) },
   { starts: (row) => /^(-{3,}|\*{3,})\s*$/.test(row), make: () => h("hr", {}) },
-  { starts: (row) => row.startsWith(">"), goesOn: (row) => row.startsWith(">"), make: (rows, ctx) => h("blockquote", {}, markdown(rows.map((row) => row.replace(/^> ?/, "")).join("\n"), ctx)) },
-  { starts: (row, below) => row.includes("|") && /^[\s|:-]*-[\s|:-]*$/.test(below ?? ""), goesOn: (row) => row.includes("|"), make: table },
-  { starts: (row) => /^\s*[-*+] /.test(row), goesOn: (row) => /^\s*[-*+] /.test(row), make: (rows, ctx) => list("ul", rows, ctx) },
-  { starts: (row) => /^\s*\d+[.)] /.test(row), goesOn: (row) => /^\s*\d+[.)] /.test(row), make: (rows, ctx) => list("ol", rows, ctx) },
-  { starts: () => true, make: (rows, ctx) => h("div", { class: "rich-section" }, rows[0] ? inline(rows[0], ctx) : h("br")) },
+  {
+    starts: (row) => row.startsWith(">"),
+    goesOn: (row) => row.startsWith(">"),
+    make: (rows, ctx) =>
+      h("blockquote", {}, markdown(rows.map((row) => row.replace(/^> ?/, "")).join("\n"), ctx)),
+  },
+  {
+    starts: (row, below) => row.includes("|") && /^[\s|:-]*-[\s|:-]*$/.test(below ?? ""),
+    goesOn: (row) => row.includes("|"),
+    make: table,
+  },
+  {
+    starts: (row) => /^\s*[-*+] /.test(row),
+    goesOn: (row) => /^\s*[-*+] /.test(row),
+    make: (rows, ctx) => list("ul", rows, ctx),
+  },
+  {
+    starts: (row) => /^\s*\d+[.)] /.test(row),
+    goesOn: (row) => /^\s*\d+[.)] /.test(row),
+    make: (rows, ctx) => list("ol", rows, ctx),
+  },
+  {
+    starts: () => true,
+    make: (rows, ctx) =>
+      h("div", { class: "rich-section" }, rows[0] ? inline(rows[0], ctx) : h("br")),
+  },
 ];
 
 function fence(rows) {
@@ -37,22 +63,68 @@ function fence(rows) {
 
 function heading(row, ctx) {
   const [, marks, text] = /^(#+) (.*)$/.exec(row);
-  return h("div", { class: `markdown-heading level-${marks.length}`, role: "heading", "aria-level": marks.length + 2 }, inline(text, ctx));
+  return h(
+    "div",
+    {
+      class: `markdown-heading level-${marks.length}`,
+      role: "heading",
+      "aria-level": marks.length + 2,
+    },
+    inline(text, ctx),
+  );
 }
 
 function list(tag, rows, ctx) {
-  return h(tag, { class: "rich-list" }, rows.map((row) => {
-    const [, indent, text] = /^(\s*)(?:[-*+]|\d+[.)]) (.*)$/.exec(row);
-    return h("li", { class: `indent-${Math.min(Math.floor(indent.length / 2), 8)}` }, inline(text, ctx));
-  }));
+  return h(
+    tag,
+    { class: "rich-list" },
+    rows.map((row) => {
+      const [, indent, text] = /^(\s*)(?:[-*+]|\d+[.)]) (.*)$/.exec(row);
+      return h(
+        "li",
+        { class: `indent-${Math.min(Math.floor(indent.length / 2), 8)}` },
+        inline(text, ctx),
+      );
+    }),
+  );
 }
 
 function table(rows, ctx) {
-  const cells = (row) => row.trim().replace(/^\||\|$/g, "").split("|").map((cell) => cell.trim());
+  const cells = (row) =>
+    row
+      .trim()
+      .replace(/^\||\|$/g, "")
+      .split("|")
+      .map((cell) => cell.trim());
   const [head, , ...body] = rows;
-  return h("div", { class: "table-scroll", tabindex: "0" }, h("table", { class: "block-table" },
-    h("thead", {}, h("tr", {}, cells(head).map((cell) => h("th", { scope: "col" }, inline(cell, ctx))))),
-    h("tbody", {}, body.map((row) => h("tr", {}, cells(row).map((cell) => h("td", {}, inline(cell, ctx))))))));
+  return h(
+    "div",
+    { class: "table-scroll", tabindex: "0" },
+    h(
+      "table",
+      { class: "block-table" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          cells(head).map((cell) => h("th", { scope: "col" }, inline(cell, ctx))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        body.map((row) =>
+          h(
+            "tr",
+            {},
+            cells(row).map((cell) => h("td", {}, inline(cell, ctx))),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 const INLINE = [
@@ -61,7 +133,10 @@ const INLINE = [
   [/<@(\w+)>/, (m, ctx) => userMention(m[1], ctx)],
   [/(?:\*\*|__)(\S(?:.*?\S)?)(?:\*\*|__)/, (m, ctx) => h("strong", {}, inline(m[1], ctx))],
   [/~~(\S(?:.*?\S)?)~~/, (m, ctx) => h("s", {}, inline(m[1], ctx))],
-  [/(?<![\p{L}\p{N}*_])[*_](\S(?:.*?\S)?)[*_](?![\p{L}\p{N}*_])/u, (m, ctx) => h("em", {}, inline(m[1], ctx))],
+  [
+    /(?<![\p{L}\p{N}*_])[*_](\S(?:.*?\S)?)[*_](?![\p{L}\p{N}*_])/u,
+    (m, ctx) => h("em", {}, inline(m[1], ctx)),
+  ],
   [/https?:\/\/[^\s<>]+[^\s<>.,;:!?)]/, (m, ctx) => link(m[0], [m[0]], ctx)],
   [/:([a-z0-9_+-]+):/, (m) => emoji(m[1])],
 ];

@@ -15,14 +15,35 @@ export class MessageList {
   #entries = new Map();
   #isAtEnd = true;
   #shownKey = "";
+  #lastTop = 0;
 
   /** isThread: the list of one thread's replies. */
   constructor(ctx, { isThread = false } = {}) {
     Object.assign(this, { ctx, isThread });
-    this.log = h("div", { class: "messages", role: "log", "aria-live": "polite", "aria-relevant": "additions" });
-    this.node = h("div", { class: "scroller", tabindex: "0", onscroll: () => this.#scrolled(), onkeydown: (event) => this.#move(event) }, this.log);
-    this.jump = h("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() }, icon("caret", 16), h("span", {}, say("latest")));
-    for (const kind of ["mouseover", "focusin", "click"]) this.log.addEventListener(kind, (event) => this.#offerTools(event));
+    this.log = h("div", {
+      class: "messages",
+      role: "log",
+      "aria-live": "polite",
+      "aria-relevant": "additions",
+    });
+    this.node = h(
+      "div",
+      {
+        class: "scroller",
+        tabindex: "0",
+        onscroll: () => this.#scrolled(),
+        onkeydown: (event) => this.#move(event),
+      },
+      this.log,
+    );
+    this.jump = h(
+      "button",
+      { type: "button", class: "jump", hidden: true, onclick: () => this.toEnd() },
+      icon("caret", 16),
+      h("span", {}, say("latest")),
+    );
+    for (const kind of ["mouseover", "focusin", "click"])
+      this.log.addEventListener(kind, (event) => this.#offerTools(event));
     new ResizeObserver(() => this.#isAtEnd && this.toEnd()).observe(this.log);
     new ResizeObserver(() => this.#isAtEnd && this.toEnd()).observe(this.node);
   }
@@ -47,6 +68,7 @@ export class MessageList {
 
   toEnd() {
     this.node.scrollTop = this.node.scrollHeight;
+    this.#lastTop = this.node.scrollTop;
     this.#isAtEnd = true;
     this.#showJump();
   }
@@ -112,7 +134,11 @@ export class MessageList {
   }
 
   #scrolled() {
-    this.#isAtEnd = this.#measureEnd();
+    // Only a move upwards is the reader's: growing messages and panes leave scrollTop as it is.
+    const { scrollTop } = this.node;
+    if (this.#measureEnd()) this.#isAtEnd = true;
+    else if (scrollTop < this.#lastTop) this.#isAtEnd = false;
+    this.#lastTop = scrollTop;
     this.#showJump();
     if (this.#isAtEnd) this.ctx.seen();
   }
@@ -128,7 +154,8 @@ export class MessageList {
   #offerTools(event) {
     const node = event.target.closest?.(".message");
     if (!node || node.querySelector(":scope > .message-tools")) return;
-    for (const old of this.log.querySelectorAll(".message-tools")) if (!old.contains(document.activeElement)) old.remove();
+    for (const old of this.log.querySelectorAll(".message-tools"))
+      if (!old.contains(document.activeElement)) old.remove();
     const entry = this.#entries.get(`m${node.dataset.ts}`);
     if (entry) node.append(messageTools({ ...entry, isThread: this.isThread }, this.ctx));
   }
@@ -146,19 +173,40 @@ export class MessageList {
 }
 
 /** The items of a run of messages: day lines, the line of what is new, and the messages. */
-export function messageItems(ctx, channel, messages, { newSince = null, threads = new Map(), withDays = true } = {}) {
+export function messageItems(
+  ctx,
+  channel,
+  messages,
+  { newSince = null, threads = new Map(), withDays = true } = {},
+) {
   const items = [];
   let before = null;
   let isNewShown = newSince === null;
   for (const message of messages) {
     const day = dayOf(dateOfTs(message.ts));
     const isNewDay = withDays && (before === null || day !== dayOf(dateOfTs(before.ts)));
-    const isFirstNew = !isNewShown && !message.is_ephemeral && message.user !== ctx.store.state.me && isLater(message.ts, newSince);
+    const isFirstNew =
+      !isNewShown &&
+      !message.is_ephemeral &&
+      message.user !== ctx.store.state.me &&
+      isLater(message.ts, newSince);
     if (isNewDay) items.push(dayItem(day, dateOfTs(message.ts)));
-    if (isFirstNew) items.push({ key: "new", signature: "", make: () => h("div", { class: "new-line", role: "separator" }, h("span", {}, say("new"))) });
+    if (isFirstNew)
+      items.push({
+        key: "new",
+        signature: "",
+        make: () => h("div", { class: "new-line", role: "separator" }, h("span", {}, say("new"))),
+      });
     isNewShown ||= isFirstNew;
     const isFollowing = !isNewDay && !isFirstNew && follows(message, before);
-    items.push(messageItem(ctx, channel, { message, channel, isFollowing, replies: threads.get(message.ts) }));
+    items.push(
+      messageItem(ctx, channel, {
+        message,
+        channel,
+        isFollowing,
+        replies: threads.get(message.ts),
+      }),
+    );
     before = message;
   }
   return items;
@@ -168,17 +216,30 @@ export function messageItem(ctx, channel, entry) {
   const { message, replies } = entry;
   const lastReply = replies?.at(-1)?.ts;
   const today = lastReply ? dayOf(new Date()) : "";
-  const signature = JSON.stringify([message, entry.isFollowing, replies?.length, lastReply, today, ctx.acts.version(whereOf({ message, channel }))]);
+  const signature = JSON.stringify([
+    message,
+    entry.isFollowing,
+    replies?.length,
+    lastReply,
+    today,
+    ctx.acts.version(whereOf({ message, channel })),
+  ]);
   return { key: `m${message.ts}`, signature, entry, make: () => renderMessage(entry, ctx) };
 }
 
 function dayItem(day, date) {
   const label = dayLabel(date, say);
-  return { key: `d${day}`, signature: label, make: () => h("div", { class: "day-line", role: "separator", "aria-label": label }, h("span", {}, label)) };
+  return {
+    key: `d${day}`,
+    signature: label,
+    make: () =>
+      h("div", { class: "day-line", role: "separator", "aria-label": label }, h("span", {}, label)),
+  };
 }
 
 function follows(message, before) {
-  if (before === null || before.user !== message.user || message.subtype !== before.subtype) return false;
+  if (before === null || before.user !== message.user || message.subtype !== before.subtype)
+    return false;
   if (message.is_ephemeral || before.is_ephemeral) return false;
   return Number(message.ts) - Number(before.ts) < TOGETHER_S;
 }

@@ -24,7 +24,15 @@ export class Modals {
     if (!view) return this.#hide();
     if (!this.#dialog) this.#open();
     const where = this.#where(view);
-    const shown = JSON.stringify([view.id, view.hash, view.errors, this.ctx.acts.version(where), this.#submitting, this.#failure, view.previous_view_id]);
+    const shown = JSON.stringify([
+      view.id,
+      view.hash,
+      view.errors,
+      this.ctx.acts.version(where),
+      this.#submitting,
+      this.#failure,
+      view.previous_view_id,
+    ]);
     if (shown === this.#shown) return undefined;
     const isOther = this.#dialog.dataset.view !== view.id;
     this.#shown = shown;
@@ -41,13 +49,18 @@ export class Modals {
     const node = this.#shell?.querySelector(`[data-block="${CSS.escape(block.block_id)}"]`);
     node?.classList.remove("invalid");
     node?.querySelector(".input-error")?.remove();
-    for (const field of node?.querySelectorAll("[aria-invalid]") ?? []) field.removeAttribute("aria-invalid");
+    for (const field of node?.querySelectorAll("[aria-invalid]") ?? [])
+      field.removeAttribute("aria-invalid");
   }
 
   #open() {
     this.#before = document.activeElement;
     this.#shell = h("div", { class: "modal-shell" });
-    this.#dialog = h("dialog", { class: "dialog modal", oncancel: (event) => this.#cancel(event) }, this.#shell);
+    this.#dialog = h(
+      "dialog",
+      { class: "dialog modal", oncancel: (event) => this.#cancel(event) },
+      this.#shell,
+    );
     document.body.append(this.#dialog);
     this.#dialog.showModal();
   }
@@ -57,7 +70,9 @@ export class Modals {
     const key = this.#before?.dataset?.focus;
     this.#dialog.close();
     this.#dialog.remove();
-    const again = this.#before?.isConnected ? this.#before : key && document.querySelector(`[data-focus="${CSS.escape(key)}"]`);
+    const again = this.#before?.isConnected
+      ? this.#before
+      : key && document.querySelector(`[data-focus="${CSS.escape(key)}"]`);
     this.#dialog = this.#shell = null;
     this.#shown = "";
     this.#failure = null;
@@ -67,7 +82,11 @@ export class Modals {
 
   #where(view) {
     const key = `view:${view.id}`;
-    const errors = Object.fromEntries(Object.entries(view.errors ?? {}).filter(([block]) => !this.#corrected.has(`${key} ${block}`)));
+    const errors = Object.fromEntries(
+      Object.entries(view.errors ?? {}).filter(
+        ([block]) => !this.#corrected.has(`${key} ${block}`),
+      ),
+    );
     return { key, target: { view: view.id }, values: view.state?.values, errors };
   }
 
@@ -76,9 +95,23 @@ export class Modals {
     const top = this.#shell.querySelector(".dialog-body")?.scrollTop ?? 0;
     const titleId = freshId();
     this.#dialog.setAttribute("aria-labelledby", titleId);
-    const body = h("div", { class: "dialog-body blocks" }, renderBlocks(view.blocks, where, this.ctx));
-    const form = h("form", { class: "modal-form", novalidate: true, onsubmit: (event) => this.#submit(event, view, where) },
-      this.#head(view, titleId), body, this.#trouble(), this.#foot(view));
+    const body = h(
+      "div",
+      { class: "dialog-body blocks" },
+      renderBlocks(view.blocks, where, this.ctx),
+    );
+    const form = h(
+      "form",
+      {
+        class: "modal-form",
+        novalidate: true,
+        onsubmit: (event) => this.#submit(event, view, where),
+      },
+      this.#head(view, titleId),
+      body,
+      this.#trouble(),
+      this.#foot(view),
+    );
     this.#shell.replaceChildren(form);
     if (!isOther) body.scrollTop = top;
     if (isOther) this.#focusFirst(form);
@@ -91,30 +124,69 @@ export class Modals {
   #head(view, titleId) {
     const { ctx } = this;
     const isPushed = Boolean(view.previous_view_id);
-    return h("header", { class: "dialog-head" },
+    return h(
+      "header",
+      { class: "dialog-head" },
       isPushed ? iconButton("back", say("back"), () => this.#close(view)) : ctx.avatar(ctx.bot, 28),
       h("h2", { id: titleId }, textOf(view.title, ctx)),
-      iconButton("close", say("close"), () => this.#close(view, true)));
+      iconButton("close", say("close"), () => this.#close(view, true)),
+    );
   }
 
   #trouble() {
-    return this.#failure ? h("div", { class: "dialog-trouble", role: "alert" }, icon("warn", 16), h("span", {}, this.#failure)) : null;
+    return this.#failure
+      ? h(
+          "div",
+          { class: "dialog-trouble", role: "alert" },
+          icon("warn", 16),
+          h("span", {}, this.#failure),
+        )
+      : null;
   }
 
   #foot(view) {
     const isSending = this.#submitting === view.id;
     const close = view.close ? textOf(view.close, this.ctx) : say(view.submit ? "cancel" : "close");
     const submit = view.submit
-      ? h("button", { type: "submit", class: `button large primary${isSending ? " pending" : ""}`, disabled: isSending, "aria-busy": isSending ? "true" : null, dataset: { focus: "submit" } },
-        h("span", { class: "button-text" }, textOf(view.submit, this.ctx)), isSending ? h("span", { class: "spinner", "aria-hidden": "true" }) : null)
+      ? h(
+          "button",
+          {
+            type: "submit",
+            class: `button large primary${isSending ? " pending" : ""}`,
+            disabled: isSending,
+            "aria-busy": isSending ? "true" : null,
+            dataset: { focus: "submit" },
+          },
+          h("span", { class: "button-text" }, textOf(view.submit, this.ctx)),
+          isSending ? h("span", { class: "spinner", "aria-hidden": "true" }) : null,
+        )
       : null;
-    return h("footer", { class: "dialog-foot" },
-      h("button", { type: "button", class: "button large plain", onclick: () => this.#close(view), dataset: { focus: "close" } }, close), submit);
+    return h(
+      "footer",
+      { class: "dialog-foot" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "button large plain",
+          onclick: () => this.#close(view),
+          dataset: { focus: "close" },
+        },
+        close,
+      ),
+      submit,
+    );
   }
 
   #focusFirst(form) {
-    const wanted = form.querySelector('[data-autofocus="yes"]') ?? form.querySelector(".dialog-body :is(input, textarea, .select):not([disabled])");
-    (wanted ?? form.querySelector('button[type="submit"]') ?? form.querySelector(".dialog-foot button")).focus({ preventScroll: true });
+    const wanted =
+      form.querySelector('[data-autofocus="yes"]') ??
+      form.querySelector(".dialog-body :is(input, textarea, .select):not([disabled])");
+    (
+      wanted ??
+      form.querySelector('button[type="submit"]') ??
+      form.querySelector(".dialog-foot button")
+    ).focus({ preventScroll: true });
     form.querySelector(".dialog-body").scrollTop = 0;
   }
 
@@ -136,7 +208,11 @@ export class Modals {
     this.#failure = null;
     this.#corrected.clear();
     this.update();
-    const reply = await this.ctx.socket.request({ do: "submit", view: view.id, form: this.ctx.forms.all(where) });
+    const reply = await this.ctx.socket.request({
+      do: "submit",
+      view: view.id,
+      form: this.ctx.forms.all(where),
+    });
     this.#submitting = null;
     if (!reply.ok && !Object.keys(reply.errors ?? {}).length) this.#fail(reply);
     this.update();

@@ -6,7 +6,11 @@ const MARGIN = 8;
 let current = null;
 
 /** Show `content` at `anchor` until it is used, Escape is pressed or something else is clicked. */
-export function openPopover(anchor, content, { onclose = () => {}, above = false, width = null, label = null } = {}) {
+export function openPopover(
+  anchor,
+  content,
+  { onclose = () => {}, above = false, width = null, label = null } = {},
+) {
   current?.close();
   const box = h("div", { class: "popover", popover: "auto", "aria-label": label }, content);
   const host = anchor.closest("dialog") ?? document.body;
@@ -26,7 +30,12 @@ export function openPopover(anchor, content, { onclose = () => {}, above = false
     onclose();
   });
   // Escape ends the popover only, not the dialog under it.
-  if (isModalHost) box.addEventListener("keydown", (event) => event.key === "Escape" && (event.preventDefault(), event.stopPropagation(), handle.close()));
+  if (isModalHost)
+    box.addEventListener(
+      "keydown",
+      (event) =>
+        event.key === "Escape" && (event.preventDefault(), event.stopPropagation(), handle.close()),
+    );
   current = handle;
   return handle;
 }
@@ -36,7 +45,9 @@ function place(box, anchor, above) {
   const at = anchor.getBoundingClientRect();
   const size = box.getBoundingClientRect();
   const roomBelow = innerHeight - at.bottom - MARGIN;
-  const isAbove = above ? at.top - MARGIN >= size.height || at.top > roomBelow : roomBelow < size.height && at.top > roomBelow;
+  const isAbove = above
+    ? at.top - MARGIN >= size.height || at.top > roomBelow
+    : roomBelow < size.height && at.top > roomBelow;
   box.style.maxHeight = `${Math.max(120, (isAbove ? at.top : innerHeight - at.bottom) - 2 * MARGIN)}px`;
   const height = Math.min(size.height, parseFloat(box.style.maxHeight));
   box.style.top = `${Math.max(MARGIN, isAbove ? at.top - height - 4 : at.bottom + 4)}px`;
@@ -46,7 +57,16 @@ function place(box, anchor, above) {
 /** A menu at a button. entries: [{label, act, href, isDanger, node}]. */
 export function openMenu(anchor, entries, label) {
   const items = entries.map((entry) => menuItem(entry, () => handle.close()));
-  const menu = h("div", { class: "menu", role: "menu", "aria-label": label, onkeydown: (event) => moveFocus(event, items) }, items);
+  const menu = h(
+    "div",
+    {
+      class: "menu",
+      role: "menu",
+      "aria-label": label,
+      onkeydown: (event) => moveFocus(event, items),
+    },
+    items,
+  );
   anchor.setAttribute("aria-expanded", "true");
   const handle = openPopover(anchor, menu, {
     onclose: () => {
@@ -64,8 +84,20 @@ function menuItem(entry, close) {
     close();
     entry.act?.();
   };
-  const props = { class: entry.isDanger ? "menu-item danger" : "menu-item", role: "menuitem", tabindex: "-1", onclick: act, "aria-current": entry.isCurrent ? "true" : null };
-  return entry.href ? h("a", { ...props, href: entry.href, target: entry.target, rel: "noopener noreferrer" }, content) : h("button", { ...props, type: "button" }, content);
+  const props = {
+    class: entry.isDanger ? "menu-item danger" : "menu-item",
+    role: "menuitem",
+    tabindex: "-1",
+    onclick: act,
+    "aria-current": entry.isCurrent ? "true" : null,
+  };
+  return entry.href
+    ? h(
+        "a",
+        { ...props, href: entry.href, target: entry.target, rel: "noopener noreferrer" },
+        content,
+      )
+    : h("button", { ...props, type: "button" }, content);
 }
 
 function moveFocus(event, items) {

@@ -27,10 +27,16 @@ export class Connection {
 
   /** What came of something the visitor did: {ok, error, text, errors, is_shown}. Never rejects. */
   request(body) {
-    if (!this.isOpen) return Promise.resolve({ ok: false, error: "offline", text: null, errors: {} });
+    if (!this.isOpen)
+      return Promise.resolve({ ok: false, error: "offline", text: null, errors: {} });
     const id = (this.#serial += 1);
     this.#socket.send(JSON.stringify({ ...body, id }));
     return new Promise((resolve) => this.#waiting.set(id, resolve));
+  }
+
+  /** Drop the connection, as a bad network does. */
+  cut() {
+    this.#socket.close();
   }
 
   #open() {

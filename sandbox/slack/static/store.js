@@ -35,7 +35,9 @@ export class Store {
 
   /** The direct conversation with somebody, if there is one. */
   direct(userId) {
-    return [...this.channels.values()].find((entry) => entry.is_im && entry.other === userId) ?? null;
+    return (
+      [...this.channels.values()].find((entry) => entry.is_im && entry.other === userId) ?? null
+    );
   }
 
   /** The messages in the flow of a conversation, oldest first. */
@@ -49,7 +51,9 @@ export class Store {
 
   /** The replies to a message, those that only this person sees too. */
   replies(channelId, ts) {
-    return this.#sorted(channelId).filter((message) => message.is_reply && message.thread_ts === ts);
+    return this.#sorted(channelId).filter(
+      (message) => message.is_reply && message.thread_ts === ts,
+    );
   }
 
   /** Replies that everybody sees, per thread: {ts: [message …]}. */
@@ -69,7 +73,13 @@ export class Store {
     let count = 0;
     let mentions = 0;
     for (const message of this.#messages(channel.id).values()) {
-      if (message.is_ephemeral || message.is_reply || message.user === me || !isLater(message.ts, channel.last_read)) continue;
+      if (
+        message.is_ephemeral ||
+        message.is_reply ||
+        message.user === me ||
+        !isLater(message.ts, channel.last_read)
+      )
+        continue;
       count += 1;
       if (channel.is_im || isToMe(message, me)) mentions += 1;
     }
@@ -80,7 +90,10 @@ export class Store {
     this.state = state;
     this.channels = new Map(state.channels.map((channel) => [channel.id, channel]));
     this.shelves = new Map(
-      Object.entries(state.messages).map(([id, list]) => [id, new Map(list.map((entry) => [entry.ts, entry]))]),
+      Object.entries(state.messages).map(([id, list]) => [
+        id,
+        new Map(list.map((entry) => [entry.ts, entry])),
+      ]),
     );
   }
 
@@ -114,5 +127,9 @@ export function isLater(a, b) {
 
 function isToMe(message, me) {
   const written = message.text + (message.blocks ? JSON.stringify(message.blocks) : "");
-  return written.includes(`<@${me}>`) || written.includes(`<@${me}|`) || /<!(channel|here|everyone)>/.test(written);
+  return (
+    written.includes(`<@${me}>`) ||
+    written.includes(`<@${me}|`) ||
+    /<!(channel|here|everyone)>/.test(written)
+  );
 }

@@ -15,7 +15,8 @@ export function readTimesAs(person) {
 
 function format(date, options) {
   const key = JSON.stringify(options);
-  if (!formats.has(key)) formats.set(key, new Intl.DateTimeFormat(locale, { timeZone: tz, ...options }));
+  if (!formats.has(key))
+    formats.set(key, new Intl.DateTimeFormat(locale, { timeZone: tz, ...options }));
   return formats.get(key).format(date);
 }
 
@@ -25,7 +26,12 @@ const isEnglish = () => locale.startsWith("en");
 /** 2026-11-23, in the person's zone. */
 export function dayOf(date) {
   const parts = Object.fromEntries(
-    new Intl.DateTimeFormat("en-CA", { timeZone: tz, year: "numeric", month: "2-digit", day: "2-digit" })
+    new Intl.DateTimeFormat("en-CA", {
+      timeZone: tz,
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+    })
       .formatToParts(date)
       .map((part) => [part.type, part.value]),
   );
@@ -37,8 +43,15 @@ export const clock = (date) => format(date, { hour: "numeric", minute: "2-digit"
 
 /** 3:04, for the margin. */
 export function shortClock(date) {
-  const parts = new Intl.DateTimeFormat(locale, { timeZone: tz, hour: "numeric", minute: "2-digit" }).formatToParts(date);
-  return parts.filter((part) => ["hour", "minute"].includes(part.type)).map((part) => part.value).join(":");
+  const parts = new Intl.DateTimeFormat(locale, {
+    timeZone: tz,
+    hour: "numeric",
+    minute: "2-digit",
+  }).formatToParts(date);
+  return parts
+    .filter((part) => ["hour", "minute"].includes(part.type))
+    .map((part) => part.value)
+    .join(":");
 }
 
 /** Today, Yesterday, Tomorrow, or null. */
@@ -56,7 +69,15 @@ export function dayLabel(date, say) {
   const near = nearDay(date, say);
   if (near) return near;
   const isThisYear = dayOf(date).slice(0, 4) === dayOf(new Date()).slice(0, 4);
-  return isThisYear ? longDate(date, { weekday: "long" }, false) : longDate(date, { weekday: "long" });
+  return isThisYear
+    ? longDate(date, { weekday: "long" }, false)
+    : longDate(date, { weekday: "long" });
+}
+
+/** A day and a time amid a sentence: "today at 3:04 PM". */
+export function dayAndClock(date, say) {
+  const day = nearDay(date, say)?.toLowerCase() ?? dayLabel(date, say);
+  return say("day_at_time", { day, time: clock(date) });
 }
 
 /** The time as it is shown when the pointer rests on it. */
@@ -78,8 +99,7 @@ function ordinal(day) {
 /** What `<!date^…>` says: docs.slack.dev/messaging/formatting-message-text, date formatting. */
 export function slackDate(seconds, template, say) {
   const date = new Date(seconds * 1000);
-  const pretty = (written) => nearDay(date, say) ?? written;
-  const lowered = (written) => (isEnglish() ? pretty(written).replace(/^(Today|Yesterday|Tomorrow)$/, (near) => near.toLowerCase()) : pretty(written));
+  const lowered = (written) => nearDay(date, say)?.toLowerCase() ?? written;
   const short = format(date, { year: "numeric", month: "short", day: "numeric" });
   const tokens = {
     date_num: dayOf(date),
@@ -94,24 +114,22 @@ export function slackDate(seconds, template, say) {
     time_secs: format(date, { hour: "numeric", minute: "2-digit", second: "2-digit" }),
     ago: ago(date),
   };
-  const written = template.replace(/\{(\w+)\}/g, (whole, name) => tokens[name] ?? whole);
-  return written.charAt(0).toUpperCase() + written.slice(1);
+  return template.replace(/\{(\w+)\}/g, (whole, name) => tokens[name] ?? whole);
 }
 
 function ago(date) {
   const seconds = (date.getTime() - Date.now()) / 1000;
   const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-  for (const [unit, size] of [["year", 31_536_000], ["month", 2_592_000], ["day", 86_400], ["hour", 3600], ["minute", 60]]) {
+  for (const [unit, size] of [
+    ["year", 31_536_000],
+    ["month", 2_592_000],
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ]) {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
   }
   return relative.format(Math.round(seconds), "second");
-}
-
-/** A day of a date picker, "2026-11-23", as written out. */
-export function pickedDay(day) {
-  const [year, month, date] = day.split("-").map(Number);
-  const noon = new Date(Date.UTC(year, month - 1, date, 12));
-  return new Intl.DateTimeFormat(locale, { timeZone: "UTC", dateStyle: "medium" }).format(noon);
 }
 
 /** Epoch seconds of a wall time "2026-11-23T10:00" in the person's zone, and back. */
@@ -128,8 +146,18 @@ export function wallOfSeconds(seconds) {
 
 function offsetAt(ms) {
   const parts = new Intl.DateTimeFormat("en-US", {
-    timeZone: tz, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric",
+    timeZone: tz,
+    hourCycle: "h23",
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
+    second: "numeric",
   }).formatToParts(new Date(ms));
   const at = Object.fromEntries(parts.map((part) => [part.type, Number(part.value)]));
-  return Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second) - Math.floor(ms / 1000) * 1000;
+  return (
+    Date.UTC(at.year, at.month - 1, at.day, at.hour, at.minute, at.second) -
+    Math.floor(ms / 1000) * 1000
+  );
 }

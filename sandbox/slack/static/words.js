@@ -9,5 +9,7 @@ export const page = start;
 export function say(key, params = {}) {
   const chosen = params.count === 1 && `${key}_one` in start.words ? `${key}_one` : key;
   const sentence = start.words[chosen] ?? key;
-  return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in params ? String(params[name]) : whole));
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) =>
+    name in params ? String(params[name]) : whole,
+  );
 }
