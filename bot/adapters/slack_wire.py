@@ -6,20 +6,23 @@ The protocol is slack_sdk's builtin `Connection`. Its own client around it (3.47
 - at a `disconnect` frame it stops reading, both links, until the old one's `recv` returns, up to
   3 s: what Slack sends meanwhile is acked too late;
 - it replaces a live link by one whose handshake has failed (client.py:169);
-- its acks go out on the newest link, not on the one the payload came by.
+- its reader and senders use one TLS connection at the same time, which breaks it under load.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import select
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from slack_sdk import WebClient
@@ -33,6 +36,8 @@ from slack_sdk.socket_mode.builtin.internals import (
     _parse_handshake_response,
     _validate_sec_websocket_accept,
 )
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 # Everything it would log about a failure is raised or logged by us; at DEBUG it logs payloads.
@@ -151,16 +156,21 @@ class Link:
 class _Socket:
     """A socket that behaves as `Connection` takes for granted.
 
-    The end of the stream and a long silence are errors, and `send` sends everything.
+    The end of the stream and a long silence are errors, and `send` sends everything. Reader and
+    senders take turns: an OpenSSL connection breaks when two threads are in it at once (Python
+    3.11 releases the GIL there; "EOF occurred in violation of protocol"), so it never blocks, and
+    all waiting is done outside the lock.
     """
 
     def __init__(self, inner: socket.socket, silence_s: float) -> None:
         self._inner = inner
-        inner.settimeout(silence_s)
+        self._silence_s = silence_s
+        self._turn = threading.Lock()
+        inner.setblocking(False)
 
     def recv(self, size: int) -> bytes:
         try:
-            received = self._inner.recv(size)
+            received = self._when_ready(lambda: self._inner.recv(size), select.POLLIN)
         except TimeoutError as error:
             # As TimeoutError it would be taken for a pause; and half a frame would be forgotten.
             raise ConnectionResetError("nothing heard for too long") from error
@@ -169,7 +179,9 @@ class _Socket:
         return received
 
     def send(self, data: bytes) -> int:
-        self._inner.sendall(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._when_ready(partial(self._inner.send, rest), select.POLLOUT) :]
         return len(data)
 
     def wake(self) -> None:
@@ -180,7 +192,28 @@ class _Socket:
 
     def close(self) -> None:
         self.wake()
-        self._inner.close()
+        with self._turn:
+            self._inner.close()
+
+    def _when_ready(self, act: Callable[[], T], event: int) -> T:
+        """What `act` gives as soon as it need not wait. Raises TimeoutError, other OSErrors."""
+        deadline = time.monotonic() + self._silence_s
+        while True:
+            try:
+                with self._turn:
+                    return act()
+            except ssl.SSLWantReadError:
+                waited_for = select.POLLIN
+            except ssl.SSLWantWriteError:
+                waited_for = select.POLLOUT
+            except BlockingIOError:
+                waited_for = event
+            poll = select.poll()
+            if (number := self._inner.fileno()) < 0:
+                raise ConnectionResetError("closed by us")
+            poll.register(number, waited_for)
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise TimeoutError("the other side does nothing")
 
 
 def _shaken_hands(address: str, client: WebClient) -> socket.socket:

@@ -60,7 +60,8 @@ class Detour:
             while chunk := source.recv(65_536):
                 if source not in self._frozen:
                     sink.sendall(chunk)
-            if source not in self._frozen:
+        if source not in self._frozen:
+            with suppress(OSError):
                 sink.shutdown(socket.SHUT_WR)
 
 
