@@ -24,9 +24,25 @@ def open_database(url: str) -> sa.Engine:
     by a newer version of the bot.
     """
     engine = _engine(url)
-    if _revision(engine) != HEAD:
-        _migrate(engine)
+    try:
+        if _revision(engine) != HEAD:
+            _migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def take_turns(connection: sa.Connection, table: sa.Table, lock: int) -> None:
+    """Let one transaction at a time go on from here, so that what it reads stays true.
+
+    lock: the number of an advisory lock, for PostgreSQL. A transaction of SQLite's becomes the only
+    writing one at its first write, even of nothing.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock)))
+    else:
+        connection.execute(table.delete().where(sa.false()))
 
 
 def _engine(url: str) -> sa.Engine:

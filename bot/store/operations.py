@@ -8,7 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.models import Caller, MessageRef, Operation, OperationState
+from bot.store.database import take_turns
 from bot.store.tables import operations
+
+_CLICK_LOCK = 684279  # an advisory lock of PostgreSQL's, taken while double clicks are looked for
 
 
 class OperationStore:
@@ -25,8 +28,10 @@ class OperationStore:
         """
         try:
             with self._engine.begin() as connection:
-                if unless_within and _was_just_asked(connection, operation, unless_within):
-                    return False
+                if unless_within:
+                    take_turns(connection, operations, _CLICK_LOCK)
+                    if _was_just_asked(connection, operation, unless_within):
+                        return False
                 connection.execute(operations.insert().values(_row(operation)))
         except sa.exc.IntegrityError:
             return False

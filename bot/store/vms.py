@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.models import Vm, VmState
+from bot.store.database import take_turns
 from bot.store.tables import vms
 
 _QUOTA_LOCK = 684278  # an advisory lock of PostgreSQL's, taken while quotas are counted
@@ -39,15 +40,18 @@ class VmStore:
     def reserve(self, vm: Vm, most: int) -> None:
         """Write down a VM that is about to be ordered; written already is success.
 
+        A reservation of the same order that was given back is made anew.
+
         most: how many live VMs one person may have. Raises NameInUse, TooMany: nothing is written.
         """
         try:
             with self._engine.begin() as connection:
-                self._take_turns(connection)
+                take_turns(connection, vms, _QUOTA_LOCK)
                 known = _one(connection, vms.c.op_id == vm.op_id)
-                if known is not None:
+                if known is not None and known.state.is_live:
                     return
                 self._check_room(connection, vm, most)
+                connection.execute(vms.delete().where(vms.c.op_id == vm.op_id))
                 connection.execute(vms.insert().values(_row(vm)))
         except sa.exc.IntegrityError:
             rival = self.named(vm.hostname, vm.domain)
@@ -101,13 +105,6 @@ class VmStore:
     def gone(self, op_id: str, at: datetime) -> None:
         """The VM is no more: its name is free."""
         self.change(op_id, unless=frozenset({VmState.GONE}), state=VmState.GONE, ended_at=at)
-
-    def _take_turns(self, connection: sa.Connection) -> None:
-        """One order at a time counts and writes, so that two cannot share the last place."""
-        if self._engine.dialect.name == "postgresql":
-            connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_QUOTA_LOCK})"))
-        else:  # a transaction of SQLite's becomes a writing one at its first write
-            connection.execute(vms.delete().where(vms.c.op_id == ""))
 
     def _check_room(self, connection: sa.Connection, vm: Vm, most: int) -> None:
         rival = _one(
