@@ -27,7 +27,7 @@ from bot.replies.answers import choices_of
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
 from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER, Fleet
 from bot.services.recorded import Json
-from bot.services.vm_prepare import owned_vm
+from bot.services.vm_prepare import check_not_cancelled, owned_vm
 from bot.services.work import Failed, Outcome, Stopped, Watch, Work
 from bot.store import VmStore
 from config.settings import App, Policy
@@ -67,6 +67,7 @@ class RunApp:
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         app, limits = self._app(work.op), self.policy.timeouts
         vm = self.vms.get(admitted["vm"])
+        work.stop_when(lambda: check_not_cancelled(self.vms, vm.op_id))
         work.add_fact(Text("on {vm}", vm=vm.hostname))
         if admitted["wait"]:
             wait_limit = limits.boot + limits.connect + limits.docker
@@ -95,6 +96,9 @@ class RunApp:
             lambda watch: self._answers(watch, host, started["id"], url + app.probe),
         )
         return self._told(app, vm, started["id"], url + app.path)
+
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
 
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
         """What ended is removed; what runs is left for its owner to judge."""

@@ -51,6 +51,9 @@ class KillContainers:
         names = [target["name"] for target in admitted["targets"]]
         return Outcome(Text("Killed and removed: {names}.", names=names))
 
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
+
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
         return Outcome(
             Text("See what still runs with `{command} ps`.", command=self.policy.command)

@@ -48,8 +48,14 @@ class Act(Protocol):
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         """Do it. Raises Failed."""
 
+    def withdraw(self, op: Operation) -> None:
+        """It will not be carried out: give back what `admit` reserved."""
+
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
-        """Put down what is left, and say what to do. failure: None when it was unexpected."""
+        """Put down what is left, and say what to do.
+
+        failure: None when it was unexpected; then `admitted` is empty.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +170,9 @@ class Runner:
             work.open_card(act.title(op))
         except ChatRefused as error:
             log.warning("operation %s: nobody would see it: %s", op.id, error.code)
-            act.after_failure(op, admitted["value"], None)
-            self._refuse(op, _refusal(error), who["language"])
+            act.withdraw(op)
+            refusal = _refusal(error)
+            journal.step("refuse", lambda: self._refuse(op, refusal, who["language"]))
             self._end(op, OperationState.REFUSED)
             return
         try:
@@ -187,7 +194,12 @@ class Runner:
         act = self._acts[op.kind]
         title = act.title(op)
         surprise = Failed("", title, Text("Something unexpected happened."))
-        outcome = _told(op, surprise, act.after_failure(op, {}, None))
+        if op.message is None:  # it has no card, so it was not begun
+            act.withdraw(op)
+            advice = Outcome(Text("There is nothing more to do."))
+        else:
+            advice = act.after_failure(op, {}, None)
+        outcome = _told(op, surprise, advice)
         card = Card(
             title,
             op.caller.user_id,

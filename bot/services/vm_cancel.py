@@ -11,10 +11,12 @@ from bot.ports import Clock, Cloud, ContainerHosts
 from bot.replies.blocks import Button
 from bot.services.recorded import Json
 from bot.services.vm_find import VmFinder
-from bot.services.vm_prepare import owned_vm
+from bot.services.vm_prepare import owned_vm, worked_on
 from bot.services.work import Failed, Outcome, Watch, Work
 from bot.store import OperationStore, VmStore
 from config.settings import Policy
+
+_NOT_CANCELLING = frozenset(VmState) - {VmState.CANCELLING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,15 @@ class CancelVm:
         self._forget(vm)
         return self._told(vm)
 
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
+
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
         """The VM goes on costing money: say so, loudly."""
-        vm = self.vms.get(admitted["vm"]) if admitted else self.vms.named(op.args["name"])
+        vm = worked_on(self.vms, op, admitted, self.policy.access)
         if vm is None or vm.state is VmState.GONE:
             return Outcome(Text("There is nothing more to do."))
-        self.vms.change(vm.op_id, unless=frozenset({VmState.GONE}), state=VmState.ATTENTION)
+        self.vms.change(vm.op_id, unless=_NOT_CANCELLING, state=VmState.ATTENTION)
         again = Button(Text("Try again"), value=f"vm cancel {vm.hostname}", style="danger")
         return Outcome(Text("The VM was not cancelled and still costs money."), (again,))
 
@@ -92,12 +97,14 @@ class CancelVm:
 
     def _cancel(self, watch: Watch, vm: Vm, cloud_id: int) -> Json:
         """Until SoftLayer lets it go: it refuses while a transaction runs on the VM."""
+        is_new = vm.address is None  # it may be shown late, so that not found is not yet gone
+        shown_by = self.clock.now() + self.policy.timeouts.settle
 
-        def look() -> Json:
+        def look() -> Json | None:
             try:
                 found = self.cloud.get(cloud_id)
             except CloudNotFound:
-                return {}
+                return None if is_new and self.clock.now() < shown_by else {}
             if found.hostname != vm.hostname:
                 raise CloudRefused(
                     Text(

@@ -104,6 +104,9 @@ class OrderVm:
         self.identity.forget(vm.op_id)
         return outcome
 
+    def withdraw(self, op: Operation) -> None:
+        self.vms.gone(op.id, self.clock.now())
+
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
         try:
             vm = self.vms.get(op.id)

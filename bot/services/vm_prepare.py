@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.access import Rules, require_owner
+from bot.access import Rules, is_owner_or_admin, require_owner
 from bot.errors import CloudNotFound, EngineMissing, UserError
 from bot.models import (
     Caller,
@@ -54,10 +54,11 @@ class Preparation:
         )
         host = self.hosts.on(HostAccess(access.address, shown["host_key"]))
         work.phase(
-            "docker", Text("Prepare Docker"), limits.docker, lambda watch: self._docker(watch, host)
+            "docker",
+            Text("Prepare Docker"),
+            limits.docker,
+            lambda watch: self._docker(watch, host, vm),
         )
-        self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.READY, ready_at=self.clock.now())
-        check_not_cancelled(self.vms, vm.op_id)
         return Outcome(_ready(vm, access.address), self._next_buttons(vm))
 
     def after_failure(self, vm: Vm) -> Outcome:
@@ -66,6 +67,8 @@ class Preparation:
             if vm.cloud_id is None:
                 return Outcome(Text("Nothing was ordered."))
             return Outcome(Text("There is nothing more to do."))
+        if vm.state is VmState.READY and vm.address is not None:
+            return Outcome(_ready(vm, vm.address), self._next_buttons(vm))
         self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.ATTENTION)
         buttons = (
             Button(Text("Go on"), value=f"vm prepare {vm.hostname}", style="primary"),
@@ -120,8 +123,8 @@ class Preparation:
         self.vms.change(vm.op_id, host_key=shown)
         return {"host_key": shown}
 
-    def _docker(self, watch: Watch, host: ContainerHost) -> Json:
-        """Until an engine answers; installs one where there is none."""
+    def _docker(self, watch: Watch, host: ContainerHost, vm: Vm) -> Json:
+        """Until an engine answers; installs one where there is none. Then the VM is ready."""
 
         def look() -> Engine:
             try:
@@ -135,6 +138,8 @@ class Preparation:
         watch.conclude(
             Text("{version} on {system}", version=engine.version, system=engine.operating_system)
         )
+        self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.READY, ready_at=self.clock.now())
+        watch.check_stopped()
         return {"version": engine.version}
 
     def _next_buttons(self, vm: Vm) -> tuple[Button, ...]:
@@ -172,7 +177,6 @@ class PrepareVm:
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         vm = self.vms.get(admitted["vm"])
         work.stop_when(lambda: check_not_cancelled(self.vms, vm.op_id))
-        self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.PREPARING)
         found = work.phase(
             "find",
             Text("Find it at SoftLayer"),
@@ -181,13 +185,17 @@ class PrepareVm:
         )
         return self.preparation.carry_out(work, self.vms.get(found["vm"]))
 
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
+
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
-        vm = self.vms.get(admitted["vm"]) if admitted else self.vms.named(op.args["name"])
+        vm = worked_on(self.vms, op, admitted, self.policy.access)
         if vm is None:
             return Outcome(Text("There is nothing more to do."))
         return self.preparation.after_failure(vm)
 
     def _find(self, watch: Watch, vm: Vm) -> Json:
+        self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.PREPARING)
         if vm.cloud_id is None:
             found = self.finder.settle(watch, vm)
             if found is None:
@@ -204,6 +212,17 @@ def owned_vm(vms: VmStore, name: str, caller: Caller, rules: Rules) -> Vm:
         raise unknown_vm(vms, name, caller)
     require_owner(caller, vm.owner_id, rules, vm.hostname)
     return vm
+
+
+def worked_on(vms: VmStore, op: Operation, admitted: Json, rules: Rules) -> Vm | None:
+    """The VM that an operation was let in for; by its name when what was admitted is not known.
+
+    The name may be somebody else's by now: then there is none.
+    """
+    if admitted:
+        return vms.get(admitted["vm"])
+    vm = vms.named(op.args["name"])
+    return vm if vm and is_owner_or_admin(op.caller, vm.owner_id, rules) else None
 
 
 def unknown_vm(vms: VmStore, name: str, caller: Caller) -> UserError:

@@ -45,7 +45,7 @@ from bot.ports import Journal
 from bot.services.operations import Request
 from bot.store import OperationStore, VmStore, open_database
 from config.settings import Policy, load_policy
-from handlers.grammar import Grammar
+from handlers.commands import grammar as grammar_of
 from tests.fakes.chat import FakeChat, FakeMessage
 from tests.fakes.cloud import DOCKER_GUID, FakeCloud
 from tests.fakes.durable import FakeEngines, Killed, Moment
@@ -83,7 +83,7 @@ class World:
     def __init__(
         self, home: Path, *, policy: Policy | None = None, list_lag: timedelta = timedelta(0)
     ) -> None:
-        self.policy = policy or _policy()
+        self.policy = policy or shipped_policy()
         self.sim = Simulation()
         self.meddling = Meddling(self.sim)
         self.cloud = FakeCloud(self.sim, list_lag=list_lag)
@@ -98,7 +98,7 @@ class World:
         self.given_up: list[str] = []
         self.deaths = 0
         self._url = f"sqlite:///{_database_in(home)}"
-        self._grammar = Grammar(self.policy)
+        self._grammar = grammar_of(self.policy)
         self._workers: dict[str, FakeEngines] = {}
         self._tries: dict[str, int] = {}
         self._asked = 0
@@ -150,7 +150,7 @@ class World:
 
     def has_vm(self, name: str, who: str = JANE, *, state: VmState = VmState.READY) -> str:
         """A VM that was ordered and prepared before the story begins; gives its op_id."""
-        op_id, vm = f"before-{name}", self.policy.vm
+        op_id, vm = f"before-{name}-{who.lower()}", self.policy.vm
         spec = VmSpec(name, vm.domain, 1, 1024, 25, vm.datacenter, template_guid=DOCKER_GUID)
         key = self.cloud.register_key("ds-bot", FakeIdentity().public_key())
         order = VmOrder(spec, op_id, FakeIdentity().user_data(op_id), (key,))
@@ -179,6 +179,10 @@ class World:
                 self.restart()
             else:
                 return
+
+    def die(self) -> None:
+        """Kill the process now; `run` starts another one."""
+        raise Killed("killed from outside")
 
     def restart(self, down: timedelta = DOWN) -> None:
         """The process dies where it stands, and another one starts after a while."""
@@ -363,7 +367,7 @@ class _Logged(logging.Handler):
 
 
 @cache
-def _policy() -> Policy:
+def shipped_policy() -> Policy:
     home = Path(mkdtemp(prefix="ds-bot-policy-"))
     try:
         overlay = home / "overlay.yaml"
