@@ -115,7 +115,7 @@ def check(argv: list[str]) -> int:
 
 def manifest(argv: list[str]) -> int:
     """Print the Slack app's manifest as JSON."""
-    from handlers.grammar import Grammar
+    from handlers.commands import grammar
     from handlers.manifest import manifest as made
 
     parser = argparse.ArgumentParser(prog="ds-bot manifest", description=manifest.__doc__)
@@ -128,7 +128,7 @@ def manifest(argv: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     transport = args.transport or settings.env.transport
-    app = made(Grammar(settings.policy), transport, args.request_url)
+    app = made(grammar(settings.policy), transport, args.request_url)
     sys.stdout.write(json.dumps(app, indent=2, ensure_ascii=False) + "\n")
     return 0
 

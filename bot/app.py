@@ -40,7 +40,7 @@ from bot.services.vm_prepare import Preparation, PrepareVm
 from bot.store import OperationStore, VmStore, open_database
 from config.settings import Policy, Settings, missing_for_serve
 from handlers.boundary import Boundary
-from handlers.grammar import Grammar
+from handlers.commands import grammar
 from handlers.register import register
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ class Core:
             policy.command,
         )
         questions = Questions(self.fleet, self.vm_store, policy, clock)
-        self.grammar = Grammar(policy)
+        self.grammar = grammar(policy)
         self.boundary = Boundary(
             self.grammar, self.operations, questions, chat, policy.access, clock
         )

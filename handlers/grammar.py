@@ -1,22 +1,23 @@
-"""The `/ds` grammar: one table of commands serves Slack, help and the documentation."""
+"""How a typed line becomes a command with its arguments."""
 
 from __future__ import annotations
 
 import difflib
-import re
-import unicodedata
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.errors import UserError
 from bot.models import Choice, Text
 from bot.services.operations import Request
-from config.settings import Policy
 from handlers import words
+from handlers.readers import hostname
 
 MAX_LENGTH = 1000
 """Characters of a command; the longest sensible one has less than 300."""
+
+MAX_CODE = 4000
+"""Characters of a command that ends in code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +28,47 @@ class Param:
     metavar: str
     read: Callable[[str], Any]
     is_many: bool = False
+    is_optional: bool = False
+
+    @property
+    def usage(self) -> str:
+        shown = f"{self.metavar}…" if self.is_many else self.metavar
+        return f"[{shown}]" if self.is_optional else shown
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An option: `--cpus N`; without `read` it takes no value."""
+    """An option: `--cpus N`; without `read` it takes no value.
+
+    short: its one letter, where docker's own option has one. repeats: may be given several times.
+    """
 
     name: str
     metavar: str
     help: Text
     read: Callable[[str], Any] | None = None
     example: str = ""  # a value that works
+    short: str = ""
+    repeats: bool = False
+
+    @property
+    def typed(self) -> str:
+        """How it is mostly typed."""
+        return f"-{self.short}" if self.short else f"--{self.name}"
 
     @property
     def usage(self) -> str:
-        return f"[--{self.name} {self.metavar}]" if self.read else f"[--{self.name}]"
+        return f"[{self.typed} {self.metavar}]" if self.read else f"[{self.typed}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: what it is called, what it takes, and an example that works."""
+    """One command: what it is called, what it takes, and an example that works.
+
+    code: everything after its words is one argument of this name, quotes, line ends and all.
+    tail: what comes after `--` is an argument of this name, as words.
+    forbidden: options that people know from docker and that are refused by name, with the reason.
+    """
 
     kind: str
     words: tuple[str, ...]
@@ -57,6 +79,9 @@ class Command:
     takes_vm: bool = False  # `on VM` at its end
     is_question: bool = False  # changes nothing, so it is answered and not recorded
     fixed: tuple[tuple[str, Any], ...] = ()  # arguments that its words stand for
+    code: str = ""
+    tail: str = ""
+    forbidden: Mapping[str, Text] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -65,14 +90,26 @@ class Command:
     @property
     def short_usage(self) -> str:
         """How it is typed, without the `/ds` and without options."""
-        params = (f"{each.metavar}…" if each.is_many else each.metavar for each in self.params)
-        on_vm = ["[on VM]"] if self.takes_vm else []
-        return " ".join([*self.words, *params, *on_vm])
+        on_vm = ["[on VM]"] if self.takes_vm and not self.code else []
+        code = [self.code.upper()] if self.code else []
+        return " ".join([*self.words, *(each.usage for each in self.params), *on_vm, *code])
 
     @property
     def usage(self) -> str:
         """How it is typed, without the `/ds`."""
-        return " ".join([self.short_usage, *(flag.usage for flag in self.flags)])
+        flags = [flag.usage for flag in self.flags]
+        if self.code:
+            on_vm = ["[on VM]"] if self.takes_vm else []
+            return " ".join([*self.words, *flags, *on_vm, self.code.upper()])
+        tail = [f"[-- {self.tail.upper()}]"] if self.tail else []
+        return " ".join([self.short_usage, *flags, *tail])
+
+    def flag(self, word: str) -> Flag | None:
+        """The option that a word such as `--cpus` or `-P` names."""
+        for flag in self.flags:
+            if word.lower() == f"--{flag.name}" or (flag.short and word == f"-{flag.short}"):
+                return flag
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +121,31 @@ class Understood:
 
 
 class Grammar:
-    """All commands, and how a typed line becomes one of them."""
+    """All commands, and how a typed line becomes one of them. slash: as Slack knows it, `/ds`."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.slash = policy.command
-        self.commands = _commands(policy)
+    def __init__(self, slash: str, commands: Sequence[Command]) -> None:
+        self.slash = slash
+        self.commands = tuple(commands)
         self._by_words = {command.words: command for command in self.commands}
 
     def parse(self, line: str) -> Understood:
         """The command that a line means. Raises UserError with what to type instead."""
+        first = line.split(maxsplit=1)
+        command = self._by_words.get((first[0].lower(),)) if first else None
+        if command is not None and command.code:
+            return _with_code(command, first[1] if len(first) > 1 else "")
         typed = words.split(line, MAX_LENGTH)
         if not typed:
             return Understood(self._by_words["help",], Request("help", {"words": []}))
         command, rest = self._find(typed)
-        args: dict[str, Any] = dict(command.fixed)
         if command.kind == "help":
             return Understood(command, Request("help", {"words": [w.lower() for w in rest]}))
-        rest = self._read_flags(command, rest, args)
+        args: dict[str, Any] = dict(command.fixed)
+        rest = _read_tail(command, rest, args)
+        rest = _read_flags(command, rest, args)
         if command.takes_vm:
             rest = _read_vm(command, rest, args)
-        self._read_params(command, rest, args)
+        _read_params(command, rest, args)
         return Understood(command, Request(command.kind, args))
 
     def find(self, typed: Sequence[str]) -> Command | None:
@@ -138,127 +180,70 @@ class Grammar:
             return False
         return True
 
-    def _read_flags(self, command: Command, rest: list[str], args: dict[str, Any]) -> list[str]:
-        flags = {f"--{flag.name}": flag for flag in command.flags}
-        left, waiting = [], list(rest)
-        while waiting:
-            word = waiting.pop(0)
-            if not word.startswith("--"):
-                left.append(word)
+
+def _with_code(command: Command, rest: str) -> Understood:
+    """Options first, then `on VM`, then code that is left as it was typed."""
+    args: dict[str, Any] = dict(command.fixed)
+    code = words.code(rest, MAX_CODE)
+    while code.startswith("--"):
+        word, _, after = code.partition(" ")
+        flag = command.flag(word)
+        if flag is None:
+            raise _no_such_flag(command, word)
+        args[flag.name] = True
+        code = after.lstrip()
+    if command.takes_vm and code.lower().startswith("on ") and len(code.split(maxsplit=2)) == 3:
+        _, name, code = code.split(maxsplit=2)
+        args["vm"] = _reading(hostname, name, command)
+    if not code.strip():
+        raise _missing(command, command.code.upper())
+    return Understood(command, Request(command.kind, args | {command.code: code}))
+
+
+def _read_tail(command: Command, rest: list[str], args: dict[str, Any]) -> list[str]:
+    if not command.tail or "--" not in rest:
+        return rest
+    at = rest.index("--")
+    args[command.tail] = rest[at + 1 :]
+    return rest[:at]
+
+
+def _read_flags(command: Command, rest: list[str], args: dict[str, Any]) -> list[str]:
+    left, waiting = [], list(rest)
+    while waiting:
+        word = waiting.pop(0)
+        if not word.startswith("-") or len(word) == 1:
+            left.append(word)
+            continue
+        name, has_value, value = word.partition("=")
+        flag = command.flag(name)
+        if flag is None:
+            if not word.startswith("--") and not command.flags:
+                left.append(word)  # a name that begins with a hyphen: its reader says what is wrong
                 continue
-            name, has_value, value = word.lower().partition("=")
-            flag = flags.get(name)
-            if flag is None:
-                raise _no_such_flag(command, name, list(flags))
-            if flag.read is None:
-                args[flag.name] = True
-                continue
-            if not has_value:
-                value = waiting.pop(0) if waiting else ""
-            args[flag.name] = _flag_value(flag, value, command)
-        return left
-
-    def _read_params(self, command: Command, rest: list[str], args: dict[str, Any]) -> None:
-        for param in command.params:
-            if not rest:
-                raise UserError(
-                    Text("`{line}`: {param} is missing.", line=command.usage, param=param.metavar),
-                    instead=command.example,
-                )
-            taken = rest if param.is_many else rest[:1]
-            rest = rest[len(taken) :]
-            values = [_reading(param.read, word, command) for word in taken]
-            args[param.name] = values if param.is_many else values[0]
-        if rest:
-            raise UserError(
-                Text("`{word}` is one word too many.", word=words.shortened(rest[0])),
-                instead=command.example,
-            )
+            raise _no_such_flag(command, name)
+        if flag.read is None:
+            args[flag.name] = True
+            continue
+        if not has_value:
+            value = waiting.pop(0) if waiting else ""
+        _take_value(flag, value, command, args)
+    return left
 
 
-def hostname(word: str) -> str:
-    """A host name's first label. Raises UserError. Source: RFC 1123 §2.1, RFC 952."""
-    label = word.lower()
-    if re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label):
-        return label
-    raise UserError(
-        Text(
-            "`{word}` cannot be a VM's name: a name has 1 to 63 of the letters a-z, digits and"
-            " hyphens, and neither starts nor ends with a hyphen.",
-            word=words.shortened(word),
-        ),
-        instead=None if _proposed(label) is None else f"vm {_proposed(label)}",
-    )
-
-
-def _proposed(label: str) -> str | None:
-    """A name like the one that was meant."""
-    plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
-    plain = re.sub(r"[^a-z0-9-]+", "-", plain).strip("-")[:63].rstrip("-")
-    return plain or None
-
-
-def _number(flag: str, least: int, most: int) -> Callable[[str], int]:
-    def read(word: str) -> int:
-        if re.fullmatch(r"[0-9]{1,9}", word) and least <= int(word) <= most:
-            return int(word)
-        raise UserError(
-            Text("`--{flag}` takes a whole number from {least} to {most}, not `{word}`.",
-                 flag=flag, least=str(least), most=str(most), word=words.shortened(word)),
-        )  # fmt: skip
-
-    return read
-
-
-def _datacenter(word: str) -> str:
-    if re.fullmatch(r"[A-Za-z]{3}[0-9]{2}", word):
-        return word.lower()
-    raise UserError(
-        Text("`{word}` is not a datacenter. Their names look like `dal10` or `seo01`.",
-             word=words.shortened(word))
-    )  # fmt: skip
-
-
-def _image(names: Sequence[str]) -> Callable[[str], str]:
-    guid = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-    def read(word: str) -> str:
-        if word.lower() in names:
-            return word.lower()
-        if guid.fullmatch(word):
-            return word
-        raise UserError(
-            Text("There is no image `{word}`: it is one of {names}, or a template's GUID.",
-                 word=words.shortened(word), names=list(names))
-        )  # fmt: skip
-
-    return read
-
-
-def _container(word: str) -> str:
-    """An id, the beginning of one, or a name."""
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", word):
-        return word
-    raise UserError(
-        Text("`{word}` is not a container's id or name.", word=words.shortened(word)), instead="ps"
-    )
-
-
-def _reading(read: Callable[[str], Any], word: str, command: Command) -> Any:
-    """The value of a word; whoever finds it wrong need not know an example."""
-    try:
-        return read(word)
-    except UserError as error:
-        if error.instead is None:
-            raise UserError(error.text, instead=command.example) from None
-        raise
+def _take_value(flag: Flag, word: str, command: Command, args: dict[str, Any]) -> None:
+    value = _flag_value(flag, word, command)
+    if flag.repeats:
+        args.setdefault(flag.name, []).append(value)
+    else:
+        args[flag.name] = value
 
 
 def _flag_value(flag: Flag, word: str, command: Command) -> Any:
     assert flag.read is not None
-    instead = f"{command.example} --{flag.name} {flag.example}"
+    instead = f"{command.example} {flag.typed} {flag.example}"
     if not word or word.startswith("--"):
-        raise UserError(Text("`--{flag}` needs a value.", flag=flag.name), instead=instead)
+        raise UserError(Text("`{flag}` needs a value.", flag=flag.typed), instead=instead)
     try:
         return flag.read(word)
     except UserError as error:
@@ -278,55 +263,51 @@ def _read_vm(command: Command, rest: list[str], args: dict[str, Any]) -> list[st
     return rest[:at]
 
 
-def _no_such_flag(command: Command, name: str, flags: Sequence[str]) -> UserError:
-    near = difflib.get_close_matches(name, flags, n=1)
+def _read_params(command: Command, rest: list[str], args: dict[str, Any]) -> None:
+    for param in command.params:
+        if not rest:
+            if param.is_optional:
+                continue
+            raise _missing(command, param.metavar)
+        taken = rest if param.is_many else rest[:1]
+        rest = rest[len(taken) :]
+        values = [_reading(param.read, word, command) for word in taken]
+        args[param.name] = values if param.is_many else values[0]
+    if rest:
+        raise UserError(
+            Text("`{word}` is one word too many.", word=words.shortened(rest[0])),
+            instead=command.example,
+        )
+
+
+def _reading(read: Callable[[str], Any], word: str, command: Command) -> Any:
+    """The value of a word; whoever finds it wrong need not know an example."""
+    try:
+        return read(word)
+    except UserError as error:
+        if error.instead is None:
+            raise UserError(error.text, instead=command.example) from None
+        raise
+
+
+def _missing(command: Command, metavar: str) -> UserError:
+    return UserError(
+        Text("`{line}`: {param} is missing.", line=command.usage, param=metavar),
+        instead=command.example,
+    )
+
+
+def _no_such_flag(command: Command, name: str) -> UserError:
+    reason = command.forbidden.get(name.lower())
+    if reason is not None:
+        return UserError(
+            Text("`{flag}` is not allowed: {reason}", flag=name, reason=reason),
+            instead=command.example,
+        )
+    near = difflib.get_close_matches(name, [f"--{flag.name}" for flag in command.flags], n=1)
     text = Text("`{command}` has no option `{flag}`.", command=command.name,
                 flag=words.shortened(name))  # fmt: skip
     if near:
         text = Text("`{command}` has no option `{flag}`. Did you mean `{near}`?",
                     command=command.name, flag=words.shortened(name), near=near[0])  # fmt: skip
     return UserError(text, instead=command.example)
-
-
-def _commands(policy: Policy) -> tuple[Command, ...]:
-    vm, images = policy.vm, list(policy.vm.images)
-    name = Param("name", "NAME", hostname)
-    sizes = (
-        Flag("cpus", "N", Text("virtual CPUs"), _number("cpus", 1, vm.max_cpus), "2"),
-        Flag("memory", "MB", Text("memory in MB"), _number("memory", 1024, vm.max_memory_mb),
-             "2048"),
-        Flag("datacenter", "D", Text("where it runs, such as dal10"), _datacenter, vm.datacenter),
-        Flag("image", "|".join([*images, "GUID"]), Text("what is installed on it"),
-             _image(images), vm.image),
-    )  # fmt: skip
-    apps = [
-        Command(
-            kind="app",
-            words=(word,),
-            summary=Text("Run {title} and get its address", title=app.title),
-            example=word,
-            takes_vm=True,
-            fixed=(("app", word),),
-        )
-        for word, app in policy.catalog.items()
-    ]
-    return (
-        Command("vm", ("vm",), Text("Order an hourly VM with Docker on it"), "vm jekyll-dev",
-                params=(name,), flags=sizes),
-        Command("vm list", ("vm", "list"), Text("Your VMs, what they cost, and their state"),
-                "vm list", is_question=True,
-                flags=(Flag("all", "", Text("everyone's")),)),
-        Command("vm prepare", ("vm", "prepare"),
-                Text("Go on with a VM whose preparation failed"), "vm prepare jekyll-dev",
-                params=(name,)),
-        Command("vm cancel", ("vm", "cancel"),
-                Text("Cancel a VM: it stops costing money, and everything on it is deleted"),
-                "vm cancel jekyll-dev", params=(name,)),
-        *apps,
-        Command("ps", ("ps",), Text("The containers running on your VMs"), "ps",
-                takes_vm=True, is_question=True),
-        Command("kill", ("kill",), Text("Kill and remove containers"), "kill 5c061b59b648",
-                params=(Param("ids", "ID", _container, is_many=True),), takes_vm=True),
-        Command("help", ("help",), Text("All commands, or how one of them is typed"),
-                "help vm", is_question=True),
-    )  # fmt: skip

@@ -22,6 +22,12 @@ _TYPOGRAPHY = str.maketrans(
 )  # fmt: skip
 _LINK = re.compile(r"<(?:https?://|mailto:)[^<>|]*\|([^<>|]*)>|<(?:https?://|mailto:)([^<>|]*)>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_QUOTES = {
+    key: value
+    for key, value in _TYPOGRAPHY.items()
+    if value in ('"', "'", " ", "") and chr(key) not in "\t\n\r"
+}
+_UNSEEN = ("Cc", "Cf", "Cs", "Co")
 _SHOWN = 60
 
 
@@ -31,24 +37,27 @@ def split(line: str, most: int) -> list[str]:
     Raises UserError for a line that is too long, has control characters or an unclosed quote.
     """
     if len(line) > most:
-        raise UserError(
-            Text(
-                "That is {length} characters long. A command has at most {most}.",
-                length=len(line),
-                most=str(most),
-            ),
-            instead="help",
-        )
+        raise _too_long(len(line), most)
     line = _cleaned(line)
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") for char in line):
-        raise UserError(
-            Text("The command has invisible characters in it. Type it again by hand."),
-            instead="help",
-        )
+    if any(unicodedata.category(char) in _UNSEEN for char in line):
+        raise _unseen()
     try:
         return shlex.split(line)
     except ValueError:
         raise UserError(Text("A quotation mark is not closed."), instead="help") from None
+
+
+def code(text: str, most: int) -> str:
+    """Code as it was typed, without what phones and Slack made of it.
+
+    Raises UserError when it is longer than `most` characters or has control characters.
+    """
+    if len(text) > most:
+        raise _too_long(len(text), most)
+    plain = _unlinked(text).translate(_QUOTES).replace("\r\n", "\n")
+    if any(unicodedata.category(char) in _UNSEEN and char not in "\n\t" for char in plain):
+        raise _unseen()
+    return plain.strip()
 
 
 def shortened(word: str) -> str:
@@ -58,7 +67,28 @@ def shortened(word: str) -> str:
 
 def _cleaned(line: str) -> str:
     """As it was meant: no smart quotes, no links made by Slack, no full-width letters."""
+    return unicodedata.normalize("NFKC", _unlinked(line).translate(_TYPOGRAPHY)).strip()
+
+
+def _unlinked(line: str) -> str:
     line = _LINK.sub(lambda link: link[1] or link[2], line)
     for entity, char in _ENTITIES:
         line = line.replace(entity, char)
-    return unicodedata.normalize("NFKC", line.translate(_TYPOGRAPHY)).strip()
+    return line
+
+
+def _too_long(length: int, most: int) -> UserError:
+    return UserError(
+        Text(
+            "That is {length} characters long. A command has at most {most}.",
+            length=length,
+            most=str(most),
+        ),
+        instead="help",
+    )
+
+
+def _unseen() -> UserError:
+    return UserError(
+        Text("The command has invisible characters in it. Type it again by hand."), instead="help"
+    )

@@ -21,7 +21,7 @@ from bot.replies.card import Card, Phase, card_reply
 from bot.replies.catalogue import messages_in_code
 from bot.replies.texts import LANGUAGES, plain, say
 from config.settings import load_policy
-from handlers.grammar import Grammar
+from handlers.commands import grammar as grammar_of
 from handlers.help import help_reply
 from tests.replies import facts
 from tests.replies.block_kit import check_message, check_modal, texts_of
@@ -129,7 +129,7 @@ def test_modals_of_trouble(why: Text, language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_help_and_every_command_of_it(language: str) -> None:
-    grammar = Grammar(load_policy())
+    grammar = grammar_of(load_policy())
 
     check(help_reply(grammar, [], language))
     for command in grammar.commands:
@@ -226,4 +226,4 @@ def preformatted(view: dict[str, object]) -> list[str]:
     blocks = view["blocks"]
     assert isinstance(blocks, list)
     rich = [block for block in blocks if block["type"] == "rich_text"]
-    return [block["elements"][0]["elements"][0]["text"] for block in rich]
+    return [block["elements"][1]["elements"][0]["text"] for block in rich]

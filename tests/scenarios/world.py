@@ -28,7 +28,7 @@ from bot.adapters.slack_socket import SlackSocket
 from bot.app import Core
 from bot.models import HostAccess
 from config.settings import Policy, load_policy
-from handlers.grammar import Grammar
+from handlers.commands import grammar as grammar_of
 from handlers.manifest import manifest
 from handlers.register import register
 from sandbox.slack.records import Message
@@ -141,7 +141,7 @@ def scenario(transport: str, directory: Path) -> Iterator[Scenario]:
     cloud = FakeCloud(clock)
     hosts = FakeHosts(anywhere=lambda access: FakeHost(catalogue=everything(), now=clock.now))
     web = FakeWeb(hosts)
-    with SlackSandbox(manifest(Grammar(policy), transport)) as slack:
+    with SlackSandbox(manifest(grammar_of(policy), transport)) as slack:
         chat = SlackChat(SlackAccess(slack.bot_token, slack.api_url), SystemClock())
         core = Core(
             policy,
