@@ -71,7 +71,7 @@ class RSession:
             process.stdin.flush()
         except BrokenPipeError:
             return "The R session has ended. The next code starts it again.\n"
-        printed = []
+        printed: list[str] = []
         for line in process.stdout:
             if line.rstrip("\n") == self._mark:
                 text = "".join(printed)

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from r_session import USER, RSession
+from .r_session import USER, RSession
 
 PORT = 8787
 _HERE = Path(__file__).parent
