@@ -115,7 +115,7 @@ def vms_reply(vms: Sequence[Vm], now: datetime, language: str, command: str = "/
     summary = say(_costs(vms), language)
     title = section(f"*{summary}*")
     ending = f"{command} vm cancel NAME"
-    hint = context(say(Text("`{command}` ends what a VM costs.", command=ending), language))
+    hint = context(say(Text("`{command}` stops the costs of a VM.", command=ending), language))
     rows = [_vm_row(vm, now, language) for vm in vms]
     lines = joined(_vm_line(vm, now, language) for vm in vms)
     layouts = [[title, *rows, hint], [title, *lines, hint]]

@@ -59,7 +59,7 @@ def update(language: str) -> list[str]:
             catalogue,
             width=100,
             omit_header=True,
-            sort_by_file=True,
+            sort_output=True,
             ignore_obsolete=True,
             include_lineno=False,
         )

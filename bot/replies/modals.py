@@ -23,10 +23,8 @@ def password_modal(
     """How to log in. It is in no message: nothing of it is left when the modal is closed."""
     blocks = [
         section(say(Text("*{app}* at {link}", app=title, link=Link(url)), language)),
-        section(say(Text("*User name*"), language)),
-        _to_copy(login),
-        section(say(Text("*Password*"), language)),
-        _to_copy(password),
+        _to_copy(Text("User name"), login, language),
+        _to_copy(Text("Password"), password, language),
         context(say(Text("Only you see this. Nothing of it stays in Slack."), language)),
     ]
     if url:
@@ -39,12 +37,15 @@ def trouble_modal(why: Text, language: str) -> dict[str, Any]:
     return _modal(Text("Password"), [section(f"⚠️ {say(why, language)}")], language)
 
 
-def _to_copy(words: str) -> Block:
+def _to_copy(label: Text, words: str, language: str) -> Block:
     """Exactly these characters, to be selected: no mark in them means anything here."""
-    text = {"type": "text", "text": words}
+    name = {"type": "text", "text": plain(label, language), "style": {"bold": True}}
     return {
         "type": "rich_text",
-        "elements": [{"type": "rich_text_preformatted", "elements": [text]}],
+        "elements": [
+            {"type": "rich_text_section", "elements": [name]},
+            {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": words}]},
+        ],
     }
 
 

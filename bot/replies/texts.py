@@ -80,8 +80,7 @@ def escape(words: str) -> str:
 
     Source: docs.slack.dev, formatting message text: `&`, `<` and `>` are entities.
     """
-    line = "".join(" " if char.isspace() else char for char in words if not _is_unseen(char))
-    return _entities(cut_value(line)).replace("`", "'")
+    return _entities(cut_value(_seen(words))).replace("`", "'")
 
 
 def cut_value(words: str, most: int = MAX_VALUE) -> str:
@@ -165,14 +164,14 @@ def _listed(values: Sequence[object], language: str) -> str:
 
 def _output(lines: str) -> str:
     """A block of code; the end of an output tells the most."""
-    seen = "".join(char for char in lines if char == "\n" or not _is_unseen(char))
-    kept = seen.strip()[-_MAX_OUTPUT:]
+    kept = "\n".join(_seen(line) for line in lines.splitlines()).strip()[-_MAX_OUTPUT:]
     return f"{_FENCE}\n{_entities(kept).replace('`', chr(39)) or '-'}\n{_FENCE}"
 
 
-def _is_unseen(char: str) -> bool:
-    """Control and format characters (such as those that turn the writing around), not line ends."""
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") and not char.isspace()
+def _seen(words: str) -> str:
+    """One line of what can be seen: no control characters, none that turn the writing around."""
+    spaced = (" " if char.isspace() else char for char in words)
+    return "".join(char for char in spaced if unicodedata.category(char)[0] != "C")
 
 
 def _entities(words: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.errors import UserError
-from bot.models import Choice, Text, Vm
+from bot.models import Choice, Output, Text, Vm
 from bot.money import dollars
 from bot.replies import answers, modals
 from bot.replies.blocks import Reply
@@ -227,3 +227,48 @@ def preformatted(view: dict[str, object]) -> list[str]:
     assert isinstance(blocks, list)
     rich = [block for block in blocks if block["type"] == "rich_text"]
     return [block["elements"][1]["elements"][0]["text"] for block in rich]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_list_fits_at_every_length(language: str) -> None:
+    for count in range(0, 160, 3):
+        check(answers.containers_reply(facts.fleet(2, count), NOW, language))
+
+
+@pytest.mark.parametrize(
+    "typed, shown",
+    [
+        ("a`b", "`a'b`"),
+        ("a\nb\r\nc\u2028d\te", "`a b  c d e`"),
+        ("a\u202eb\x00c\u200f", "`abc`"),
+        ("<!channel> & co", "`&lt;!channel&gt; &amp; co`"),
+        ("{name} {0}", "`{name} {0}`"),
+    ],
+)
+def test_a_value_stays_in_its_code_span_and_line(typed: str, shown: str) -> None:
+    assert say(Text("`{name}`", name=typed), "en") == shown
+
+
+def test_an_output_keeps_its_lines_and_the_end_of_them() -> None:
+    lines = Output("first\r\n" + "\x1bx" * 900 + "\n```\nlast <!here>")
+    shown = say(Text("{log}", log=lines), "en")
+
+    assert shown.startswith("```\n") and shown.endswith("\n'''\nlast &lt;!here&gt;\n```")
+    assert "first" not in shown and shown.count("```") == 2
+
+
+@pytest.mark.parametrize("language, title", [("en", "Password"), ("ko", "비밀번호")])
+def test_a_modal_has_its_whole_title(language: str, title: str) -> None:
+    assert modals.loading_modal(language)["title"]["text"] == title
+
+
+def test_a_fallback_reads_as_sentences() -> None:
+    error = UserError(Text("There is no VM `{name}`, and you have none.", name="x"), "vm x")
+    card = Card(
+        Text("VM {name}", name="x"), JANE, NOW, outcome=Text("*{name}* is cancelled.", name="x")
+    )
+
+    assert answers.refusal_reply(error, "/ds", "en").text == (
+        "There is no VM `x`, and you have none. Type instead: `/ds vm x`"
+    )
+    assert card_reply(card, NOW, "en").text == "x is cancelled."
