@@ -283,7 +283,6 @@ def test_marks_beside_letters_do_not_count(page: Page, app: ScriptedApp) -> None
 
 def test_a_lost_connection_is_told_and_mended(page: Page, app: ScriptedApp) -> None:
     page.context.set_offline(True)
-    page.evaluate("window.dispatchEvent(new Event('offline'))")
     # A socket that is open already survives set_offline, so the page's own end is cut.
     page.evaluate("window.sandboxPage.socket.cut()")
     expect(page.get_by_text("Trying to connect…")).to_be_visible()
@@ -315,6 +314,13 @@ def test_the_sidebar_folds_away_on_a_phone(
 
     expect(page.get_by_role("heading", level=1)).to_have_text("data-science")
     expect(sidebar).to_be_hidden()
+
+    page.get_by_role("button", name="Open sidebar").tap()
+    page.get_by_role("button", name=re.compile("view as another person")).tap()
+    expect(page.get_by_role("menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menu")).to_have_count(0)
+    expect(sidebar).to_be_visible()
     context.close()
 
 

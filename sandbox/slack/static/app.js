@@ -75,7 +75,7 @@ class Page {
 
   nameOf(channel) {
     if (channel.is_im) return this.store.user(channel.other)?.real_name ?? channel.other;
-    return `${channel.is_private ? "🔒" : "#"}${channel.name}`;
+    return `${channel.is_private ? "🔒 " : "#"}${channel.name}`;
   }
 
   lastAppTab() {
@@ -271,8 +271,8 @@ class Page {
       event.preventDefault();
       this.openSwitcher();
     }
-    if (event.key === "Escape" && document.body.classList.contains("sidebar-open"))
-      this.closeSidebar();
+    // A menu over the sidebar takes its Escape for itself.
+    if (event.key === "Escape" && !document.querySelector(":popover-open")) this.closeSidebar();
   }
 }
 
