@@ -8,18 +8,22 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
+
+from sandbox.processes import END_WITH_PARENT
 
 _STOP_S = 30
 _COMMAND_S = 60
+_LOG_CHARACTERS = 2000
 
 
 class BotFailed(Exception):
-    """The bot did not start; `log` has what it said."""
+    """The bot did not start, or ended by itself; says what its log said last."""
 
 
 class BotProcess:
-    """`ds-bot serve` with an environment; stopped when the context ends.
+    """`ds-bot serve` with an environment; stopped when the context ends, and killed with the thread
+    that started it, however that one ends.
 
     home: its data directory. log: where its standard error goes. url: of its HTTP server, once it
     is ready; another one after each start.
@@ -41,11 +45,12 @@ class BotProcess:
         """Begin to start it."""
         with self.log.open("a") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bot", "serve", "--port", "0"],
+                [*END_WITH_PARENT, sys.executable, "-m", "bot", "serve", "--port", "0"],
                 env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                start_new_session=True,  # a Ctrl+C at the terminal is ours to answer
             )
 
     def wait_ready(self) -> str:
@@ -54,7 +59,7 @@ class BotProcess:
         line = self._process.stdout.readline().strip()
         if not line:
             self._wait(None)
-            raise BotFailed(f"the bot did not start:\n{self.log.read_text()[-2000:]}")
+            raise BotFailed(f"the bot did not start:\n{self._last_said()}")
         self.url = line.rpartition(" ")[2].removesuffix("/healthz")
         return line
 
@@ -67,6 +72,12 @@ class BotProcess:
             text=True,
             timeout=_COMMAND_S,
         )
+
+    def wait_until_it_ends(self) -> NoReturn:
+        """Raises BotFailed when it ends by itself."""
+        assert self._process is not None
+        status = self._process.wait()
+        raise BotFailed(f"the bot ended by itself (status {status}):\n{self._last_said()}")
 
     @property
     def pid(self) -> int:
@@ -99,8 +110,15 @@ class BotProcess:
         self._process = None
         return status
 
+    def _last_said(self) -> str:
+        return self.log.read_text()[-_LOG_CHARACTERS:]
+
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(

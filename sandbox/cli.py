@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from sandbox.engine import EngineAbsent
-from sandbox.foreground import say, stop_signal
+from sandbox.foreground import say, stoppable, wait_for_ever
 from sandbox.hub.registry import HubFailed
-from sandbox.images.build import ImageFailed
+from sandbox.images.base import ImageFailed
 from sandbox.world import SPEED, World
 
 
@@ -34,11 +34,11 @@ def main(argv: list[str]) -> int:
         request_url=args.request_url,
     )
     try:
-        with stop_signal() as stopped, world:
+        with stoppable(), world:
             say(f"# Slack page: {world.slack.page_url()}")
             for name, value in world.environment.items():
                 say(f"export {name}={value}")
-            stopped.wait()
+            wait_for_ever()
     except (EngineAbsent, HubFailed, ImageFailed, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

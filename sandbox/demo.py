@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import sys
-import tempfile
 import time
-from pathlib import Path
 
 from sandbox.bot_process import BotFailed, BotProcess
 from sandbox.engine import EngineAbsent
-from sandbox.foreground import say, stop_signal
+from sandbox.foreground import say, stoppable
+from sandbox.home import run_directory
 from sandbox.hub.registry import HubFailed
-from sandbox.images.build import ImageFailed
+from sandbox.images.base import ImageFailed
 from sandbox.slack.seed import DATA_SCIENCE, JANE
 from sandbox.tour import Tour
 from sandbox.world import World
@@ -31,34 +31,42 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     began = time.monotonic()
     try:
-        with stop_signal() as stopped, _world(args.port, is_tour=args.tour) as world:
-            with tempfile.TemporaryDirectory(prefix="ds-bot-demo-") as directory:
-                home = Path(directory)
-                with BotProcess(world.environment, home / "bot", home / "bot.log") as bot:
-                    if args.tour:
-                        return 0 if Tour(world, bot, began, say).run() else 1
-                    say("")
-                    say(f"  Slack is here: {world.slack.page_url(JANE, DATA_SCIENCE)}")
-                    say("  Type  /ds vm jekyll-dev  and then  /ds shiny      (Ctrl-C ends it all)")
-                    say("")
-                    stopped.wait()
-                    say("stopping; every VM is removed")
+        with stoppable(), run_directory() as home, _world(args.port, is_tour=args.tour) as world:
+            say("starting the bot")
+            with BotProcess(world.environment, home / "bot", home / "bot.log") as bot:
+                if args.tour:
+                    return 0 if Tour(world, bot, began, say).run() else 1
+                _show_the_way(world)
+                bot.wait_until_it_ends()
+        return 1 if args.tour else 0
     except (EngineAbsent, HubFailed, ImageFailed, BotFailed, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return 0
+
+
+def _show_the_way(world: World) -> None:
+    say("")
+    say(f"  Slack is here: {world.slack.page_url(JANE, DATA_SCIENCE)}")
+    say("  In the box at the bottom type  /ds vm jekyll-dev  and then  /ds shiny")
+    say("  Ctrl-C here ends it all, VMs too.")
+    say("")
 
 
 def _world(port: int | None, *, is_tour: bool) -> World:
     """The page is at the same place each time, unless something else is there already."""
-    if port is None:
-        port = 0 if is_tour or not _is_free(PORT) else PORT
-    return World(say, slack_port=port)
+    if port is not None:
+        if port and not _is_free(port):
+            raise OSError(f"port {port} is taken by another program; choose one with --port")
+        return World(say, slack_port=port)
+    if is_tour:
+        return World(say)
+    if _is_free(PORT):
+        return World(say, slack_port=PORT)
+    say(f"port {PORT} is taken by another program, so the page gets another one")
+    return World(say)
 
 
 def _is_free(port: int) -> bool:
-    import socket
-
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError:

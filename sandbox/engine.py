@@ -14,6 +14,9 @@ from docker.utils import kwargs_from_env
 
 from sandbox.home import only_one, sandbox_home
 
+DOCKER = ("docker", "--context", "default")
+"""The command line for the engine that `local_engine` talks to, whatever context is chosen."""
+
 _TIMEOUT_S = 120
 _NETWORK = "ds-sandbox"
 

@@ -10,9 +10,11 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from sandbox.foreground import uninterrupted
 from sandbox.hub.hub import Hub
+from sandbox.hub.registry import public_registry_answers
 from sandbox.images.build import ensure_images
-from sandbox.images.recipes import VM_IMAGES
+from sandbox.images.recipes import HUB_IMAGES, VM_IMAGES
 from sandbox.slack.server import SlackSandbox
 from sandbox.softlayer.server import SoftLayerSandbox
 from sandbox.vms import VmContainers
@@ -58,7 +60,8 @@ class World:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._running.close()
+        with uninterrupted():
+            self._running.close()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,8 +76,10 @@ class World:
         removed = VmContainers.remove_leftovers()
         if removed:
             self._tell(f"removed {removed} VMs of a run that was cut off")
-        ensure_images(VM_IMAGES, self._tell)
-        self.hub = opened.enter_context(Hub(self._tell))
+        is_public = public_registry_answers()
+        hub_images = () if is_public else HUB_IMAGES.values()
+        ensure_images({*VM_IMAGES, *hub_images}, self._tell)  # all at once: it is shorter
+        self.hub = opened.enter_context(Hub(self._tell, is_public=is_public))
         self.vms = VmContainers(self.hub.addresses, self._tell)
         opened.callback(self.vms.close)
         self.softlayer = opened.enter_context(

@@ -6,10 +6,10 @@ import argparse
 import sys
 
 from sandbox.engine import EngineAbsent
-from sandbox.foreground import say, stop_signal
+from sandbox.foreground import say, stoppable, wait_for_ever
 from sandbox.hub.hub import Hub
 from sandbox.hub.registry import HubFailed
-from sandbox.images.build import ImageFailed
+from sandbox.images.base import ImageFailed
 
 
 def main(argv: list[str]) -> int:
@@ -20,12 +20,12 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     hub = Hub(say, registry_port=args.port, index_port=args.index_port)
     try:
-        with stop_signal() as stopped, hub:
+        with stoppable(), hub:
             where = hub.addresses
             say(f"registry mirror: {where.mirror}")
             say(f"search index: https://{where.host}:{where.index_port}")
             say(f"  for {', '.join(where.names)}")
-            stopped.wait()
+            wait_for_ever()
     except (EngineAbsent, HubFailed, ImageFailed, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -101,6 +101,4 @@ class Hub:
     def _publish(self, registry: Registry, images: dict[str, str]) -> None:
         directory = sandbox_home() / "hub"
         with only_one(directory, "publish"):
-            changed = publish(registry.url, images, directory)
-        if changed:
-            self._tell(f"published {', '.join(sorted(changed))}")
+            publish(registry.url, images, directory, self._tell)

@@ -12,9 +12,8 @@ import hashlib
 import json
 import subprocess
 import tarfile
-import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from typing import IO, Any
 
 import requests
 
-from sandbox.engine import image_id
+from sandbox.engine import DOCKER, image_id
+from sandbox.home import emptied
 from sandbox.hub.registry import HubFailed
 
 _MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -47,12 +47,17 @@ class _Blob:
         return {"mediaType": self.kind, "size": self.size, "digest": self.digest}
 
 
-def publish(url: str, images: Mapping[str, str], directory: Path) -> list[str]:
+def publish(
+    url: str,
+    images: Mapping[str, str],
+    directory: Path,
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[str]:
     """Make the registry at `url` offer `images` (repository -> image name in the engine) as
     `latest`; gives the repositories that changed.
 
     directory: where it is noted what was pushed, with room for temporary files, about as large as
-    the images. Raises HubFailed.
+    the images; for one process at a time. tell: told what is going to be pushed. Raises HubFailed.
     """
     ids = {repo: image_id(name) for repo, name in images.items()}
     notes = directory / "published.json"
@@ -62,8 +67,9 @@ def publish(url: str, images: Mapping[str, str], directory: Path) -> list[str]:
             repo for repo in ids if noted.get(repo) != ids[repo] or not _offers(http, url, repo)
         ]
         if changed:
-            with tempfile.TemporaryDirectory(dir=directory) as room:
-                _push(http, url, {images[repo]: repo for repo in changed}, Path(room))
+            tell(f"filling the hub with {', '.join(sorted(changed))}")
+            with emptied(directory / "publish.draft") as room:
+                _push(http, url, {images[repo]: repo for repo in changed}, room)
             notes.write_text(json.dumps(noted | ids))
     return changed
 
@@ -77,7 +83,7 @@ def _offers(http: requests.Session, url: str, repo: str) -> bool:
 def _push(http: requests.Session, url: str, repos: Mapping[str, str], room: Path) -> None:
     saved = room / "images.tar"
     done = subprocess.run(
-        ["docker", "save", "-o", str(saved), *repos], capture_output=True, text=True
+        [*DOCKER, "save", "-o", str(saved), *repos], capture_output=True, text=True
     )
     if done.returncode != 0:
         raise HubFailed(f"docker save: {done.stderr.strip()}")

@@ -18,8 +18,14 @@ _PUBLIC_TIMEOUT_S = 3.0
 _START_TIMEOUT_S = 15.0
 _STOP_TIMEOUT_S = 5.0
 
-# The registry ends with us even when we are killed: the shell sees its standard input end.
-_WATCHED = '"$@" </dev/null & pid=$!; read -r _; kill $pid; wait $pid'
+# The registry and its files end with us even when we are killed: the shell sees its input end.
+_WATCHED = """
+config=$1 log=$2; shift 2
+"$@" </dev/null & pid=$!
+read -r _
+kill $pid; wait $pid
+rm -f "$config" "$log"
+"""
 
 
 class HubFailed(Exception):
@@ -61,15 +67,21 @@ class Registry:
         self._directory.mkdir(parents=True, exist_ok=True)
         config = self._directory / f"config-{self.port}.yml"
         config.write_text(yaml.safe_dump(self._config()))
-        with (self._directory / f"registry-{self.port}.log").open("wb") as log:
+        log = self._directory / f"registry-{self.port}.log"
+        with log.open("wb") as output:
+            files = (str(config), str(log))
             self._process = subprocess.Popen(
-                ["sh", "-c", _WATCHED, "sh", program, "serve", str(config)],
+                ["sh", "-c", _WATCHED, "sh", *files, program, "serve", str(config)],
                 stdin=subprocess.PIPE,
-                stdout=log,
+                stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl+C at the terminal is ours to answer
             )
-        self._wait_until_up(self._process)
+        try:
+            self._wait_until_up(log)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -85,8 +97,6 @@ class Registry:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        for name in (f"config-{self.port}.yml", f"registry-{self.port}.log"):
-            (self._directory / name).unlink(missing_ok=True)
 
     def _config(self) -> dict[str, Any]:
         config: dict[str, Any] = {
@@ -102,17 +112,17 @@ class Registry:
             config["proxy"] = {"remoteurl": self._remote}
         return config
 
-    def _wait_until_up(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_up(self, log: Path) -> None:
+        """The shell lives on when the registry does not, so only the log tells of that."""
         deadline = time.monotonic() + _START_TIMEOUT_S
         while True:
             try:
                 requests.get(f"{self.url}/v2/", timeout=1).raise_for_status()
                 return
             except requests.RequestException as error:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    said = (self._directory / f"registry-{self.port}.log").read_text()
-                    self.__exit__(None, None, None)
-                    reason = (said.strip().splitlines() or [str(error)])[-1]
+                said = log.read_text().strip().splitlines()
+                if said or time.monotonic() > deadline:
+                    reason = said[-1] if said else str(error)
                     raise HubFailed(f"the registry does not start: {reason}") from error
             time.sleep(0.05)
 

@@ -6,41 +6,44 @@ A second run finds everything by name and makes nothing. `mmdebstrap` and an eng
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
-from sandbox.engine import image_id, local_engine
+from sandbox.engine import DOCKER, image_id
 from sandbox.home import only_one, sandbox_home
 from sandbox.images import recipes
+from sandbox.images.base import base_archive, run_or_fail
 from sandbox.images.recipes import BASE, Recipe
+from sandbox.processes import Programs
 
 Tell = Callable[[str], None]
 
 _AT_ONCE = 2  # dpkg unpacks on one core and apt waits for the network; more do not help two cores
-_BUILD_TIMEOUT_S = 1800
 _LABEL = "ds-sandbox.image"
-
-
-class ImageFailed(Exception):
-    """An image could not be made; says which and the last line that was printed."""
 
 
 def ensure_images(names: Collection[str], tell: Tell = lambda line: None) -> Mapping[str, str]:
     """Make what is missing of these recipes and their parents; gives recipe name -> image name.
 
     tell: called with a line when something begins and ends, from several threads.
-    Raises ImageFailed.
+    Raises ImageFailed. Whatever interrupts it ends the programs that are at work.
     """
     tags = recipes.tags()
     wanted = recipes.lineage(names)
-    with only_one(sandbox_home(), "images"):
+
+    def waiting() -> None:
+        tell("another run is making images; waiting for it")
+
+    with only_one(sandbox_home(), "images", waiting):
         missing = [recipe for recipe in wanted if image_id(tags[recipe.name]) is None]
         if missing:
+            minutes = max(1, round(sum(recipe.seconds for recipe in missing) / _AT_ONCE / 60))
+            tell(
+                f"making {len(missing)} images from Debian's packages, this once;"
+                f" takes about {minutes} min on two cores"
+            )
             _Builder(tags, tell).build(missing)
     return tags
 
@@ -51,70 +54,63 @@ class _Builder:
     def __init__(self, tags: Mapping[str, str], tell: Tell) -> None:
         self._tags = tags
         self._tell = tell
+        self._programs = Programs()
         self._lock = threading.Lock()
+        self._made = 0
+        self._total = 0
 
-    def build(self, missing: Iterable[Recipe]) -> None:
+    def build(self, missing: Sequence[Recipe]) -> None:
         """Build every one; an image begins when its parent is done."""
-        missing = list(missing)
-        names = {recipe.name for recipe in missing}
-        needs_base = any(recipe.parent == BASE for recipe in missing)
-        if needs_base and image_id(self._tags[BASE]) is None:
-            self._told(BASE, self._make_base)
+        try:
+            needs_base = any(recipe.parent == BASE for recipe in missing)
+            if needs_base and image_id(self._tags[BASE]) is None:
+                self._make_base()
+            self._total = len(missing)
+            with ThreadPoolExecutor(len(missing), thread_name_prefix="images") as pool:
+                try:
+                    self._build_all(pool, missing)
+                except BaseException:
+                    self._programs.stop()  # before the pool waits for its threads
+                    raise
+        finally:
+            self._programs.stop()
+
+    def _build_all(self, pool: ThreadPoolExecutor, missing: Sequence[Recipe]) -> None:
+        slots = threading.BoundedSemaphore(_AT_ONCE)
         futures: dict[str, Future[None]] = {}
-        with ThreadPoolExecutor(len(missing), thread_name_prefix="images") as pool:
-            slots = threading.BoundedSemaphore(_AT_ONCE)
-            for recipe in missing:  # parents come first, so theirs is there
-                parent = futures.get(recipe.parent) if recipe.parent in names else None
-                futures[recipe.name] = pool.submit(self._after, parent, slots, recipe)
-        for future in futures.values():
+        for recipe in missing:  # parents come first, so theirs is there
+            parent = futures.get(recipe.parent)
+            futures[recipe.name] = pool.submit(self._make_after, parent, slots, recipe)
+        for future in wait(futures.values(), return_when=FIRST_EXCEPTION).done:
             future.result()
 
-    def _after(
+    def _make_after(
         self, parent: Future[None] | None, slots: threading.BoundedSemaphore, recipe: Recipe
     ) -> None:
         if parent is not None:
             parent.result()
         with slots:
-            self._told(recipe.name, lambda: self._make(recipe))
-
-    def _told(self, name: str, act: Callable[[], None]) -> None:
-        began = time.monotonic()
-        self._tell(f"making the image {name}")
-        act()
-        self._tell(f"made the image {name} in {time.monotonic() - began:.0f} s")
+            began = time.monotonic()
+            self._tell(f"making the image {recipe.name} ({recipe.about})")
+            self._make(recipe)
+            with self._lock:
+                self._made += 1
+                count = f"{self._made} of {self._total}"
+            self._tell(f"made {recipe.name} in {time.monotonic() - began:.0f} s ({count})")
 
     def _make_base(self) -> None:
-        """The archive is kept: an engine whose images were thrown away gets it back at once."""
-        tag = self._tags[BASE]
-        archive = sandbox_home() / f"{tag.replace('/', '-').replace(':', '-')}.tar"
-        if not archive.exists():
-            with tempfile.TemporaryDirectory(dir=sandbox_home()) as directory:
-                fresh = Path(directory) / "base.tar"
-                _run("mmdebstrap", *recipes.BASE_OPTIONS, recipes.SUITE, str(fresh))
-                fresh.replace(archive)
-        _run("docker", "import", "--change", f"LABEL {_LABEL}={BASE}", str(archive), tag)
+        self._tell("making the base of all images (Debian itself)")
+        began = time.monotonic()
+        archive = base_archive(self._programs)
+        label = f"LABEL {_LABEL}={BASE}"
+        command = ("import", "--change", label, str(archive), self._tags[BASE])
+        run_or_fail(self._programs, BASE, *DOCKER, *command)
+        self._tell(f"made the base in {time.monotonic() - began:.0f} s")
 
     def _make(self, recipe: Recipe) -> None:
-        with local_engine(_BUILD_TIMEOUT_S) as api:
-            steps = api.build(
-                path=str(recipes.FOLDER / recipe.name),
-                tag=self._tags[recipe.name],
-                buildargs={"BASE": self._tags[recipe.parent]},
-                labels={_LABEL: recipe.name},
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
-            last = ""
-            for step in steps:
-                if "error" in step:
-                    raise ImageFailed(f"{recipe.name}: {step['error']} (after: {last})")
-                last = step.get("stream", "").strip() or last
-
-
-def _run(*command: str) -> None:
-    """Run a program that must succeed. Raises ImageFailed with what it said last."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise ImageFailed(f"{command[0]}: {said[-1]}")
+        """By the engine's own builder: BuildKit, the other one, may be missing."""
+        options = ("--force-rm", "--label", f"{_LABEL}={recipe.name}")
+        base = ("--build-arg", f"BASE={self._tags[recipe.parent]}")
+        where = ("--tag", self._tags[recipe.name], str(recipes.FOLDER / recipe.name))
+        command = (*DOCKER, "build", *options, *base, *where)
+        run_or_fail(self._programs, recipe.name, *command, DOCKER_BUILDKIT="0")

@@ -32,20 +32,25 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One image: a folder with a Dockerfile, and the image that it is made from."""
+    """One image: a folder with a Dockerfile, and the image that it is made from.
+
+    about: for people who wait for it. seconds: that making it takes on one of two idle cores.
+    """
 
     name: str
     parent: str
+    about: str = ""
+    seconds: int = 30
 
 
 RECIPES = (
-    Recipe("vm_plain", BASE),
-    Recipe("vm_docker", "vm_plain"),
-    Recipe("r_base", BASE),
-    Recipe("r_devel", "r_base"),
-    Recipe("shiny", "r_base"),
-    Recipe("rstudio", "r_base"),
-    Recipe("hadleyverse", "rstudio"),
+    Recipe("vm_plain", BASE, "a VM: init, cloud-init, sshd", 40),
+    Recipe("r_base", BASE, "R", 30),
+    Recipe("vm_docker", "vm_plain", "a VM with Docker on it", 40),
+    Recipe("shiny", "r_base", "R and Shiny Server", 40),
+    Recipe("rstudio", "r_base", "R and the stand-in for RStudio", 15),
+    Recipe("hadleyverse", "rstudio", "the same with the tidyverse", 15),
+    Recipe("r_devel", "r_base", "R again, under the name RD", 5),
 )
 
 VM_IMAGES = ("vm_plain", "vm_docker")

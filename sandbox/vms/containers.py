@@ -8,12 +8,10 @@ the sight of its limits (`docker info` in a VM shows this machine's CPUs and mem
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -23,6 +21,7 @@ from sandbox.engine import Network, ensure_network, local_engine
 from sandbox.hub.hub import HubAddresses
 from sandbox.images.build import ensure_images
 from sandbox.images.recipes import VM_IMAGES
+from sandbox.processes import is_running, this_process
 from sandbox.softlayer.hypervisor import Image
 from sandbox.vms.seed import packed, seed_files
 
@@ -47,8 +46,8 @@ class VmContainers:
     """Boots, switches and destroys VMs. Safe to be called from many threads.
 
     hub: what the VMs shall use in the place of Docker Hub; None: the real one.
-    tell: told of images that have to be made first. owner: the process whose VMs they are, "PID:
-    clock ticks from boot to its start"; default: this one. Methods raise EngineAbsent, ImageFailed.
+    tell: told of images that have to be made first. owner: name of the process whose VMs
+    they are (sandbox/processes.py); default: this one. Methods raise EngineAbsent, ImageFailed.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class VmContainers:
     ) -> None:
         self.hub = hub
         self._tell = tell
-        self._owner = owner or _this_process()
+        self._owner = owner or this_process()
         self._network: Network | None = None
 
     def boot(
@@ -116,7 +115,7 @@ class VmContainers:
     def remove_leftovers() -> int:
         """Destroy the VMs of processes that are no more; gives their number."""
         with local_engine() as api:
-            left = [row for row in _vms(api) if not _is_running(row["Labels"][_VM])]
+            left = [row for row in _vms(api) if not is_running(row["Labels"][_VM])]
             for row in left:
                 _remove(api, row["Id"])
         return len(left)
@@ -197,21 +196,3 @@ def _remove(api: docker.APIClient, machine_id: str) -> None:
     except APIError as error:
         if "already in progress" not in str(error):
             raise
-
-
-def _this_process() -> str:
-    return f"{os.getpid()}:{_started_at(os.getpid())}"
-
-
-def _is_running(owner: str) -> bool:
-    pid, _, started = owner.partition(":")
-    return pid.isdecimal() and _started_at(int(pid)) == started
-
-
-def _started_at(pid: int) -> str | None:
-    """When a process began, in clock ticks since boot: its number alone may be used again."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    return stat.rpartition(")")[2].split()[19]  # the name, in parentheses, may hold blanks
