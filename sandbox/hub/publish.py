@@ -53,13 +53,13 @@ def publish(
     directory: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> list[str]:
-    """Make the registry at `url` offer `images` (repository -> image name in the engine) as
+    """Make the registry at `url` offer `images` (repository -> name in the engine, each another) as
     `latest`; gives the repositories that changed.
 
     directory: where it is noted what was pushed, with room for temporary files, about as large as
     the images; for one process at a time. tell: told what is going to be pushed. Raises HubFailed.
     """
-    ids = {repo: image_id(name) for repo, name in images.items()}
+    ids = {repo: _id_of(name) for repo, name in images.items()}
     notes = directory / "published.json"
     noted = json.loads(notes.read_text()) if notes.exists() else {}
     with requests.Session() as http:
@@ -72,6 +72,13 @@ def publish(
                 _push(http, url, {images[repo]: repo for repo in changed}, room)
             notes.write_text(json.dumps(noted | ids))
     return changed
+
+
+def _id_of(name: str) -> str:
+    found = image_id(name)
+    if found is None:
+        raise HubFailed(f"the engine has no image {name}")
+    return found
 
 
 def _offers(http: requests.Session, url: str, repo: str) -> bool:

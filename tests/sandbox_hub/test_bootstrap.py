@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "sandbox/bootstrap.sh"
-PLAIN = """bash cat chmod cut dirname env flock grep mkdir nohup rm sed setsid sh sha256sum sleep tail
-tr true""".split()
+PLAIN = """
+    bash cat chmod cut dirname env flock grep mkdir nohup rm sed setsid sh sha256sum sleep tail tr
+    true
+""".split()
 """Programs of every Debian machine that the script uses."""
 
 PACKAGES = "mmdebstrap docker-registry"

@@ -70,10 +70,51 @@ def test_no_more_rows_than_asked_for() -> None:
     assert [row["star_count"] for row in body["results"]] == [26, 5, 3]
 
 
-@pytest.mark.parametrize("number", ["0", "101", "-1", "x", ""])
+@pytest.mark.parametrize("number", ["0", "101", "-1", "x", "1e2", "%31%30x"])
 def test_a_senseless_number_of_rows_is_refused(number: str) -> None:
-    assert answer(f"/v1/search?q=rstudio&n={number}x")[0] == 400
-    assert answer(f"/v1/search?q=rstudio&n={number or 'none'}")[0] == 400
+    assert answer(f"/v1/search?q=rstudio&n={number}")[0] == 400
+
+
+@pytest.mark.parametrize("number", ["1", "100"])
+def test_the_bounds_themselves_are_taken(number: str) -> None:
+    status, body = answer(f"/v1/search?q=rstudio&n={number}")
+
+    assert status == 200
+    assert len(body["results"]) == min(int(number), len(search("rstudio", 100)))
+
+
+def test_without_a_number_there_are_25_rows_at_most() -> None:
+    _, body = answer("/v1/search?q=r")
+
+    assert len(body["results"]) == 25
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("rocker%2Fr-base", "rocker/r-base"),
+        ("codebox", "twistedogic/rstudio"),
+        ("with+codebox", "twistedogic/rstudio"),
+        ("with%20codebox", "twistedogic/rstudio"),
+        ("SERVER+%3A", "quantumobject/docker-shiny"),
+    ],
+)
+def test_a_term_is_read_as_engines_escape_it(typed: str, first: str) -> None:
+    _, body = answer(f"/v1/search?q={typed}&n=25")
+
+    assert [row["name"] for row in body["results"]] == [first]
+
+
+@pytest.mark.parametrize("typed", ["%25", "%26n%3D0", ".*", "%5C", "%00", "%ff", "'%20OR%201"])
+def test_no_character_of_a_term_has_a_meaning_of_its_own(typed: str) -> None:
+    status, body = answer(f"/v1/search?q={typed}&n=25")
+
+    assert (status, body["results"]) == (200, [])
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/", "/v1/searchx", "/v1/repositories/x/tags"])
+def test_nothing_else_is_there(path: str) -> None:
+    assert answer(path)[0] == 404
 
 
 def test_the_servers_name_is_vouched_for_by_the_authority(tmp_path: Path) -> None:
