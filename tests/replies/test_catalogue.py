@@ -54,7 +54,7 @@ def test_no_message_is_left_that_the_code_does_not_say(code: Catalog, catalogue:
 def test_a_translation_has_the_places_of_its_message(catalogue: Catalog) -> None:
     for message in messages(catalogue):
         for sentence in (*key(message), *strings(message)):
-            assert places(sentence) == places(key(message)[0]), sentence
+            assert not sentence or places(sentence) == places(key(message)[0]), sentence
 
 
 def test_both_sentences_of_a_counted_message_have_a_place_for_the_number(code: Catalog) -> None:
