@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.errors import ChatUnknown, CloudNotFound, CloudRefused
-from bot.models import OperationState, VmState
+from bot.models import Engine, OperationState, VmState
+from bot.services.operations import operation_id
 from tests.services.laws import check_laws
-from tests.services.meddling import Point, Strike
 from tests.services.stories import needs_attention, perhaps_ordered
-from tests.services.world import ADMIN, JIHOON, World
+from tests.services.world import ADMIN, JIHOON, FakeIdentity, World
 
 DONE, FAILED = OperationState.DONE, OperationState.FAILED
 
@@ -45,15 +45,23 @@ def test_an_order_under_way_is_called_off(world: World) -> None:
     check_laws(world)
 
 
-def test_cancelled_in_the_moment_it_becomes_ready(world: World) -> None:
-    """The last look at the engine and the state that follows it are one step."""
-    order = world.ask("vm web")
-    world.meddling.plan[Point("host.engine", 1)] = Strike.ERROR_BEFORE
-    world.run(world.cloud.provisioning + world.ssh_delay + timedelta(seconds=1))
-    cancel = world.ask("vm cancel web")
+def test_a_cancel_that_begins_while_docker_answers_is_not_overwritten(world: World) -> None:
+    order = operation_id("key-1")
+    host = world.hosts.boot("192.0.2.1", shows_key=FakeIdentity().host_key(order))
+    answer = host._engine
+
+    def answers_meanwhile() -> Engine:
+        with world.meddling.off():  # as another replica does it
+            world.core.vm_store.change(order, state=VmState.CANCELLING)
+        return answer()
+
+    host._engine = answers_meanwhile  # type: ignore[method-assign]
+    world.ask("vm web")
     world.run()
-    assert (world.state(order), world.state(cancel)) == (FAILED, DONE)
-    check_laws(world)
+    assert world.vm(order).state is VmState.CANCELLING
+    assert world.state(order) is FAILED
+    assert "was cancelled" in world.told(order)
+    assert world.given_up == []
 
 
 def test_a_transaction_is_waited_for(world: World) -> None:
