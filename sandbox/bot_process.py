@@ -12,7 +12,7 @@ from typing import NoReturn, Self
 
 from sandbox.processes import END_WITH_PARENT
 
-_STOP_S = 30
+_STOP_S = 30.0
 _COMMAND_S = 60
 _LOG_CHARACTERS = 2000
 
@@ -25,14 +25,22 @@ class BotProcess:
     """`ds-bot serve` with an environment; stopped when the context ends, and killed with the thread
     that started it, however that one ends.
 
-    home: its data directory. log: where its standard error goes. url: of its HTTP server, once it
-    is ready; another one after each start.
+    home: its data directory. log: where its standard error goes. patience_s: seconds that it has to
+    end when it is told to. url: of its HTTP server, once it is ready; another one after each start.
     """
 
-    def __init__(self, environment: Mapping[str, str], home: Path, log: Path) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        home: Path,
+        log: Path,
+        *,
+        patience_s: float = _STOP_S,
+    ) -> None:
         self._environment = {**clean_environment(), **environment, "DS_HOME": str(home)}
         self.home = home
         self.log = log
+        self._patience_s = patience_s
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -97,7 +105,7 @@ class BotProcess:
             return 0
         self._process.terminate()
         try:
-            return self._wait(_STOP_S)
+            return self._wait(self._patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._wait(None)

@@ -18,6 +18,7 @@ from sandbox.tour import Tour
 from sandbox.world import World
 
 PORT = 8484
+_STOP_S = 5.0  # the bot would wait for a pull to end, but the VM is thrown away anyway
 
 
 def main(argv: list[str]) -> int:
@@ -33,7 +34,8 @@ def main(argv: list[str]) -> int:
     try:
         with stoppable(), run_directory() as home, _world(args.port, is_tour=args.tour) as world:
             say("starting the bot")
-            with BotProcess(world.environment, home / "bot", home / "bot.log") as bot:
+            log = home / "bot.log"
+            with BotProcess(world.environment, home / "bot", log, patience_s=_STOP_S) as bot:
                 if args.tour:
                     return 0 if Tour(world, bot, began, say).run() else 1
                 _show_the_way(world)

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import pytest
@@ -121,6 +122,27 @@ def test_the_engine_of_a_vm_searches_in_the_hub(vm: VmMachine) -> None:
     assert len(table) == 16
 
 
+def test_the_engine_of_a_vm_leaves_out_images_with_fewer_stars(vm: VmMachine) -> None:
+    table = (shell(vm, "docker search --filter stars=5 r-base") or "").splitlines()
+
+    assert [line.split()[0] for line in table[1:]] == ["rocker/r-base", "r-base"]
+    assert "[OK]" in table[2]  # official
+    few = (shell(vm, "docker search --filter stars=12 r-base") or "").splitlines()
+    assert [line.split()[0] for line in few[1:]] == ["rocker/r-base"]
+
+
+def test_the_engine_of_a_vm_pulls_from_the_hub_and_r_is_real(vm: VmMachine) -> None:
+    """By the plain name, as anybody types it; without a terminal R ends at once."""
+    assert "Downloaded newer image for rocker/r-base:latest" in (
+        shell(vm, "docker pull rocker/r-base") or ""
+    )
+
+    assert shell(vm, "docker run --rm rocker/r-base Rscript -e 'cat(6 * 7)'") == "42"
+    name = shell(vm, "docker run -d rocker/r-base Rscript -e 'invisible(1)'")
+    assert name
+    eventually(lambda: "Exited (0)" in (shell(vm, "docker ps -a") or "") or None)
+
+
 def test_an_image_that_the_hub_has_not_is_denied_as_the_real_one_denies_it(vm: VmMachine) -> None:
     said = shell(vm, "docker pull nosuch/image || true")
 
@@ -143,10 +165,22 @@ def test_an_rstudio_stand_in_keeps_the_contract_of_the_real_one(vm: VmMachine) -
         assert browser.post(f"{url}/console", json=code, timeout=60).json() == {
             "output": "[1] 42\n"
         }
+        sessions = "/home/rstudio/.local/share/rstudio/sessions/active/*/properites"
+        properties = f"docker exec rstudio sh -c 'cd {sessions} && cat running executing'"
+        assert shell(vm, properties) == "10"  # it runs, and no code is at work
+        with ThreadPoolExecutor(1) as other:
+            long = {"code": "while (!file.exists('/tmp/go-on')) Sys.sleep(0.05); 'done'"}
+            at_work = other.submit(browser.post, f"{url}/console", json=long, timeout=60)
+            eventually(lambda: shell(vm, properties) == "11" or None)
+            shell(vm, "docker exec rstudio rstudio-server suspend-all")
+            assert "rsession" in (shell(vm, "docker exec rstudio ps -C rsession -o args") or "")
+            shell(vm, "docker exec rstudio touch /tmp/go-on")
+            assert at_work.result().json()["output"] == '[1] "done"\n'
         inside = "docker exec rstudio rstudio-server"
         assert "rsession" in (shell(vm, f"{inside} active-sessions") or "")
         shell(vm, f"{inside} suspend-all")
         eventually(lambda: shell(vm, f"! {inside} active-sessions"))
+        eventually(lambda: shell(vm, properties) == "00" or None)
         code = {"code": "x"}
         assert "42" in browser.post(f"{url}/console", json=code, timeout=60).json()["output"]
 
