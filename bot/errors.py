@@ -11,14 +11,17 @@
         │   ├── CloudBusy          a transaction is running on the VM: ask again later
         │   ├── CloudNotFound      no such VM (any more)
         │   └── CloudUnknown       no usable answer: it may or may not have been done
+        │       └── CloudHeld      an order was taken, and there is no VM yet
         ├── HostError
         │   ├── HostUnreachable    no SSH connection
         │   ├── HostKeyMismatch    something else answers at that address: nothing was sent
         │   ├── EngineMissing      SSH works, there is no Docker Engine
         │   ├── EngineRefused      the engine said no, nothing was changed
         │   │   ├── ImageNotFound  no registry has that image
+        │   │   ├── ImageInUse     a container was made of that image
         │   │   ├── PortTaken      that host port is in use
-        │   │   └── NameTaken      a container of that name exists
+        │   │   ├── NameTaken      a container of that name exists
+        │   │   └── TooLarge       more than was asked for at the most
         │   └── ContainerNotFound  no such container (any more)
         └── ChatError
             ├── ChatRefused        Slack said no (not in channel, archived, bad blocks …)
@@ -136,12 +139,20 @@ class ImageNotFound(EngineRefused):
     """No registry has that image, or it is not public."""
 
 
+class ImageInUse(EngineRefused):
+    """A container, running or not, was made of that image."""
+
+
 class PortTaken(EngineRefused):
     """That host port is in use on the VM."""
 
 
 class NameTaken(EngineRefused):
     """A container of that name exists on the VM."""
+
+
+class TooLarge(EngineRefused):
+    """There is more than was asked for at the most; nothing of it is given."""
 
 
 class ContainerNotFound(HostError):

@@ -242,6 +242,7 @@ class Mount:
 
     volume: str
     path: str
+    owner: int | None = None  # user and group id that its top folder is given; None: as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +272,7 @@ class ContainerSpec:
     has_network: bool = True
     processes: int | None = None  # at most, threads included
     user: str | None = None  # of the image's own, when None
+    is_confined: bool = False  # for code of anybody's: no capabilities, no new privileges, no swap
 
 
 @dataclass(frozen=True, slots=True)

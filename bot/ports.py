@@ -17,10 +17,13 @@ from bot.models import (
     ContainerSpec,
     Engine,
     HostAccess,
+    Image,
     Member,
     MessageRef,
     Offers,
+    Pulled,
     PullProgress,
+    SearchHit,
     VmOrder,
     VmSpec,
 )
@@ -112,10 +115,26 @@ class ContainerHost(Protocol):
     def has_image(self, image: str) -> bool:
         """Whether the image is on the VM already."""
 
-    def pull(self, image: str, tell: Callable[[PullProgress], None]) -> str:
-        """Pull an image (tag `latest` if none is named); returns its id on the VM.
+    def pull(self, image: str, tell: Callable[[PullProgress], None]) -> Pulled:
+        """Pull an image (tag `latest` if none is named), or learn that it is up to date.
 
-        Raises ImageNotFound.
+        Those who want the same image at once share one pull; each is told on its own thread, and
+        may leave by raising from `tell`. Raises ImageNotFound.
+        """
+
+    def search(self, term: str, most: int = 25) -> list[SearchHit]:
+        """What the engine's own search finds, the most stars first; `most` is at most 100.
+
+        Raises EngineRefused when the search index cannot be reached.
+        """
+
+    def images(self) -> list[Image]:
+        """The images that have a name, the newest first."""
+
+    def remove_image(self, image: str) -> None:
+        """Take a name away, and the image with its last one. Gone already is success.
+
+        Raises ImageInUse.
         """
 
     def run(self, spec: ContainerSpec) -> Container:
@@ -134,8 +153,40 @@ class ContainerHost(Protocol):
     def environment(self, container_id: str) -> dict[str, str]:
         """The environment a container was started with. Raises ContainerNotFound."""
 
-    def logs(self, container_id: str, tail: int) -> str:
-        """The last `tail` lines of output. Raises ContainerNotFound."""
+    def logs(self, container_id: str, tail: int, most_bytes: int = 1_000_000) -> str:
+        """The last `tail` lines of output, cut at `most_bytes` (the newest stay).
+
+        Raises ContainerNotFound.
+        """
+
+    def wait(self, container_id: str, timeout: timedelta) -> int | None:
+        """Its exit code soon after it has ended; None when it still runs after `timeout`.
+
+        Raises ContainerNotFound, also when it has removed itself.
+        """
+
+    def stop(self, container_id: str, grace: timedelta) -> None:
+        """Ask a container to end, kill it after `grace` (whole seconds). Ended already is success.
+
+        Raises ContainerNotFound.
+        """
+
+    def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
+        """The files under an absolute path in a container, running or not, by their path below it;
+        none when there is no such path. What is a link, or lies in a tmpfs, is left out.
+
+        Raises ContainerNotFound, and TooLarge above `most_bytes` in all, or above 1,000 files.
+        """
+
+    def volume_size(self, volume: str) -> int | None:
+        """Bytes in a named volume; None when there is no such volume."""
+
+    def archive(self, volume: str, most_bytes: int) -> bytes:
+        """A named volume's files and folders, no links, as a gzipped tar.
+
+        Raises TooLarge when the files have more than `most_bytes` in all, EngineRefused when there
+        is no such volume, or no image on the VM to look into it with.
+        """
 
     def remove(self, container_id: str) -> None:
         """Kill a container if it runs, and remove it. Gone already is success."""
@@ -190,6 +241,23 @@ class Chat(Protocol):
 
     def update_view(self, view_id: str, view: dict[str, Any]) -> None:
         """Replace what an open modal shows."""
+
+    def publish_home(self, user_id: str, view: dict[str, Any]) -> None:
+        """Replace what a person's App Home shows; the last one to publish wins."""
+
+    def upload(self, name: str, content: bytes, alt_text: str) -> str:
+        """Id of a file that blocks of ours may show (slack_file); nobody sees it before one does.
+
+        alt_text: what the file shows, in words, for those who cannot see it.
+        """
+
+    def share(
+        self, channel_id: str, thread_ts: str | None, name: str, content: bytes, comment: str
+    ) -> None:
+        """Put a file into a conversation, into a thread of it if one is named; asked for once.
+
+        After ChatUnknown it may be there or not.
+        """
 
 
 class Journal(Protocol):

@@ -24,6 +24,7 @@ def manifest(grammar: Grammar, transport: str, request_url: str | None = None) -
     if transport == "http":
         url = request_url or "https://YOUR-HOST/slack/events"
         app["settings"]["interactivity"]["request_url"] = url
+        app["settings"]["event_subscriptions"]["request_url"] = url
         for command in app["features"]["slash_commands"]:
             command["url"] = url
     return app

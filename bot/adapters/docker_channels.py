@@ -15,6 +15,7 @@ from typing import Any
 
 import docker
 import paramiko
+import requests
 import urllib3
 import urllib3.connection
 import urllib3.connectionpool
@@ -205,3 +206,29 @@ class EngineApi(docker.APIClient):
         """Ask the engine which API version it speaks, and speak that from now on."""
         # Not docker-py's version="auto": it hides the cause in a DockerException.
         self._version = self.version(api_version=False)["ApiVersion"]
+
+    def opened(self, path: str, name: str, params: dict[str, Any]) -> requests.Response:
+        """GET whose body has not been read: close it.
+
+        path: of the API, with "{0}" for the name, which must have been checked.
+        """
+        url = self._url(path, name)  # type: ignore[attr-defined]
+        answer = self.get(url, params=params, stream=True, timeout=STREAM_SILENCE_S)
+        try:
+            self._raise_for_status(answer)  # type: ignore[attr-defined]
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def head_status(self, path: str, name: str, params: dict[str, Any]) -> int:
+        """The status with which HEAD is answered."""
+        url = self._url(path, name)  # type: ignore[attr-defined]
+        return self.head(url, params=params, timeout=READ_TIMEOUT_S).status_code
+
+    def disk_usage(self) -> dict[str, Any]:
+        """GET /system/df; docker-py's own gives the engine too little time to count."""
+        url = self._url("/system/df")  # type: ignore[attr-defined]
+        answer = self.get(url, timeout=STREAM_SILENCE_S)
+        found: dict[str, Any] = self._result(answer, json=True)  # type: ignore[attr-defined]
+        return found

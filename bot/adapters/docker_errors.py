@@ -20,6 +20,7 @@ from bot.errors import (
     EngineRefused,
     HostError,
     HostUnreachable,
+    ImageInUse,
     ImageNotFound,
     NameTaken,
     PortTaken,
@@ -27,6 +28,11 @@ from bot.errors import (
 from bot.models import Text, msgid
 
 log = logging.getLogger(__name__)
+
+
+class PathMissing(EngineRefused):
+    """The container has no such file or folder."""
+
 
 _SLOW = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _REFUSED = (
@@ -54,6 +60,17 @@ _REFUSALS: tuple[tuple[str, type[HostError], str], ...] = (
         "no such container",
         ContainerNotFound,
         msgid("There is no such container, or not any more."),
+    ),
+    (
+        "could not find the file",
+        PathMissing,
+        msgid("There is no such file in the container."),
+    ),
+    ("no such volume", EngineRefused, msgid("There is no such volume on the VM.")),
+    (
+        "is using its referenced image|image is being used by (running|stopped) container",
+        ImageInUse,
+        msgid("A container was made of that image. Remove the container first."),
     ),
     (
         "toomanyrequests|pull rate limit",

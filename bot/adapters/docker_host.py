@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
-from collections.abc import Callable, Generator
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
-import docker
 import paramiko
-from docker.types import LogConfig
 
-from bot.adapters.docker_channels import EngineApi, EngineChannels
+from bot.adapters import docker_inside, docker_volumes
+from bot.adapters.docker_calls import PULLS_AT_ONCE, EngineCalls
 from bot.adapters.docker_errors import engine_errors, refusal
+from bot.adapters.docker_inside import inspected, put_files
+from bot.adapters.docker_output import newest
+from bot.adapters.docker_rows import container_of, engine_of, hit_of, image_of, names_of
+from bot.adapters.docker_specs import (
+    check_container,
+    check_image,
+    check_spec,
+    create,
+    no_container,
+)
 from bot.adapters.engine_install import install_engine
 from bot.adapters.pull_progress import PullFold
-from bot.adapters.ssh import CONNECT_TIMEOUT, ENGINE_SESSIONS, ConnectionBroke, Ssh
+from bot.adapters.shared_pull import SharedPulls, Steps
+from bot.adapters.ssh import CONNECT_TIMEOUT, Ssh
 from bot.adapters.ssh_keys import BotKey
 from bot.errors import ContainerNotFound, HostError, ImageNotFound
 from bot.models import (
@@ -26,28 +37,16 @@ from bot.models import (
     ContainerSpec,
     Engine,
     HostAccess,
-    PortBinding,
+    Image,
+    Pulled,
     PullProgress,
-    Text,
+    SearchHit,
 )
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-# A pull keeps its session for minutes, so half of them stay free for quick questions.
-_PULLS_AT_ONCE = ENGINE_SESSIONS // 2
-# A chatty container must not fill a VM's 25 GB disk: two files of 10 MB each.
-_LOG_CONFIG = {"max-size": "10m", "max-file": "2"}
-
-# docker-py 7.2.0 leaves "/" in what it puts into a URL, so "x/../../images" would be another
-# question. What does not look like a name is no container and no image.
-_CONTAINER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_IMAGE_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
-_IMAGE_NAME = re.compile(
-    rf"{_IMAGE_PART}(:\d+)?(/{_IMAGE_PART})*(:\w[\w.-]*)?(@sha256:[0-9a-f]{{64}})?", re.ASCII
-)
-_EXIT_CODE = re.compile(r"Exited \((\d+)\)")
+# Between two looks at a container that is waited for, in seconds: soon at first, then calmer.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 
 
 class DockerHosts:
@@ -94,221 +93,185 @@ class DockerHost:
     """
 
     def __init__(self, access: HostAccess, key: paramiko.PKey, connect_timeout: timedelta) -> None:
-        self._address = access.address
         self._ssh = Ssh(access, key, connect_timeout)
-        self._channels = EngineChannels(self._ssh)
-        self._lock = threading.Lock()
-        self._api: EngineApi | None = None
-        self._api_transport: paramiko.Transport | None = None
-        self._pulls = threading.BoundedSemaphore(_PULLS_AT_ONCE)
+        self._calls = EngineCalls(self._ssh)
+        self._pulls = SharedPulls(self._pulling, PULLS_AT_ONCE)
 
     def host_key(self) -> str:
         return self._ssh.host_key()
 
     def engine(self) -> Engine:
-        info = self._read(lambda api: api.info())
-        return Engine(
-            version=info["ServerVersion"],
-            operating_system=info["OperatingSystem"],
-            cpus=info["NCPU"],
-            memory_bytes=info["MemTotal"],
-            containers_running=info["ContainersRunning"],
-        )
+        return engine_of(self._calls.read(lambda api: api.info()))
 
     def install_engine(self, tell: Callable[[str], None]) -> None:
         install_engine(self._ssh, tell)
         self.engine()
 
+    # --- images ---
+
     def has_image(self, image: str) -> bool:
         try:
-            self._image_id(image)
+            self._inspect_image(image)
         except ImageNotFound:
             return False
         return True
 
-    def pull(self, image: str, tell: Callable[[PullProgress], None]) -> str:
-        _check_image(image)
-        with self._pulls, closing(self._pulling(image)) as steps:
-            for progress in steps:
-                tell(progress)
-        return self._image_id(image)
+    def pull(self, image: str, tell: Callable[[PullProgress], None]) -> Pulled:
+        check_image(image)
+        return self._pulls.pull(image, tell)
+
+    def search(self, term: str, most: int = 25) -> list[SearchHit]:
+        rows = self._calls.read(lambda api: api.search(term, limit=most))
+        return sorted(map(hit_of, rows), key=lambda hit: hit.stars, reverse=True)
+
+    def images(self) -> list[Image]:
+        rows = [row for row in self._calls.read(lambda api: api.images()) if names_of(row)]
+        found = (self._image(row) for row in rows)
+        return sorted(
+            (image for image in found if image is not None),
+            key=lambda image: image.created_at,
+            reverse=True,
+        )
+
+    def remove_image(self, image: str) -> None:
+        try:
+            check_image(image)
+            self._calls.act(lambda api: api.remove_image(image))
+        except ImageNotFound:
+            return
+
+    # --- containers ---
 
     def run(self, spec: ContainerSpec) -> Container:
         """As the port says. When the connection breaks while the container is being created, it
         may exist all the same: look for its name."""
-        _check_image(spec.image)
-        container_id = self._act(lambda api: _create(api, spec))
+        check_spec(spec)
+        container_id = self._calls.act(lambda api: create(api, spec))
         try:
-            self._act(lambda api: api.start(container_id))
-            return self.get(container_id)
+            put_files(self._calls, container_id, spec)
+            return self._started(container_id, spec)
         except HostError:
             self._clean_up(container_id)
             raise
 
     def containers(self, *, all: bool = False, label: str | None = None) -> list[Container]:
         filters = {"label": [label]} if label else {}
-        rows = self._read(lambda api: api.containers(all=all, filters=filters))
-        return sorted(map(_container, rows), key=lambda found: found.created_at, reverse=True)
+        rows = self._calls.read(lambda api: api.containers(all=all, filters=filters))
+        return sorted(map(container_of, rows), key=lambda found: found.created_at, reverse=True)
 
     def get(self, container_id: str) -> Container:
-        full_id = self._inspect(container_id)["Id"]
-        rows = self._read(lambda api: api.containers(all=True, filters={"id": full_id}))
+        full_id = inspected(self._calls, container_id)["Id"]
+        rows = self._calls.read(lambda api: api.containers(all=True, filters={"id": full_id}))
         if not rows:
-            raise _no_container()
-        return _container(rows[0])
+            raise no_container()
+        return container_of(rows[0])
 
     def environment(self, container_id: str) -> dict[str, str]:
-        entries = self._inspect(container_id)["Config"]["Env"] or []
+        entries = inspected(self._calls, container_id)["Config"]["Env"] or []
         return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
 
-    def logs(self, container_id: str, tail: int) -> str:
-        _check_container(container_id)
-        output: bytes = self._read(lambda api: api.logs(container_id, tail=tail))
-        return output.decode(errors="replace")
+    def logs(self, container_id: str, tail: int, most_bytes: int = 1_000_000) -> str:
+        is_framed = not inspected(self._calls, container_id)["Config"]["Tty"]
+        params = {"stdout": 1, "stderr": 1, "tail": tail}
+
+        def read() -> bytes:
+            with self._calls.stream("/containers/{0}/logs", container_id, params) as chunks:
+                return newest(chunks, most_bytes, is_framed=is_framed)
+
+        return self._calls.again(read).decode(errors="replace")
+
+    def wait(self, container_id: str, timeout: timedelta) -> int | None:
+        """As the port says. It looks again and again: the engine's own waiting would keep one of
+        the few sessions for as long as the container runs."""
+        deadline = time.monotonic() + timeout.total_seconds()
+        pause = _FIRST_PAUSE_S
+        while True:
+            state = inspected(self._calls, container_id)["State"]
+            if not state["Running"] and state["Status"] != "created":
+                return int(state["ExitCode"])
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return None
+            time.sleep(min(pause, remaining))
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def stop(self, container_id: str, grace: timedelta) -> None:
+        check_container(container_id)
+        seconds = max(0, round(grace.total_seconds()))
+        self._calls.act_long(lambda api: api.stop(container_id, timeout=seconds))
 
     def remove(self, container_id: str) -> None:
         """As the port says. Its anonymous volumes go with it; named volumes are never touched."""
         try:
-            _check_container(container_id)
-            self._act(lambda api: api.remove_container(container_id, v=True, force=True))
+            check_container(container_id)
+            self._calls.act(lambda api: api.remove_container(container_id, v=True, force=True))
         except ContainerNotFound:
             return
 
+    # --- files ---
+
+    def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
+        return docker_inside.fetch(self._calls, container_id, path, most_bytes)
+
+    def volume_size(self, volume: str) -> int | None:
+        return docker_volumes.volume_size(self._calls, volume)
+
+    def archive(self, volume: str, most_bytes: int) -> bytes:
+        return docker_volumes.archive(self._calls, volume, most_bytes)
+
     def close(self) -> None:
         """Drop the connection for good."""
-        self._channels.close()
-        self._ssh.close()
+        self._calls.close()
 
-    def _pulling(self, image: str) -> Generator[PullProgress, None, None]:
+    # --- within ---
+
+    @contextmanager
+    def _pulling(self, image: str) -> Iterator[Steps]:
+        with closing(self._steps(image)) as steps:
+            yield steps
+
+    def _steps(self, image: str) -> Generator[PullProgress | Pulled, None, None]:
         fold = PullFold()
-        api = self._agreed_api()
-        with engine_errors(self._address):
+        api = self._calls.api()
+        with engine_errors(self._calls.address):
             for row in api.pull(image, stream=True, decode=True):
                 if "error" in row:
                     raise refusal(row["error"])
                 if fold.take(row):
                     yield fold.progress
+        yield Pulled(self._inspect_image(image)["Id"], fold.digest, fold.is_news)
 
-    def _image_id(self, image: str) -> str:
-        _check_image(image)
-        found = self._read(lambda api: api.inspect_image(image))  # type: ignore[no-untyped-call]
-        return str(found["Id"])
-
-    def _inspect(self, container_id: str) -> dict[str, Any]:
-        _check_container(container_id)
-        found: dict[str, Any] = self._read(lambda api: api.inspect_container(container_id))
+    def _inspect_image(self, image: str) -> dict[str, Any]:
+        check_image(image)
+        found: dict[str, Any] = self._calls.read(
+            lambda api: api.inspect_image(image)  # type: ignore[no-untyped-call]
+        )
         return found
+
+    def _image(self, row: dict[str, Any]) -> Image | None:
+        """None when it was removed meanwhile."""
+        try:
+            return image_of(row, self._inspect_image(row["Id"]))
+        except ImageNotFound:
+            return None
+
+    def _started(self, container_id: str, spec: ContainerSpec) -> Container:
+        made = self.get(container_id) if spec.removes_itself else None
+        self._calls.act(lambda api: api.start(container_id))
+        try:
+            return self.get(container_id)
+        except ContainerNotFound:
+            if made is None:
+                raise
+            return replace(made, status="Exited")  # so quickly that it is gone already
 
     def _clean_up(self, container_id: str) -> None:
         try:
             self.remove(container_id)
         except HostError as error:
-            log.warning("container %s on %s stays behind: %s", container_id, self._address, error)
-
-    def _read(self, ask: Callable[[docker.APIClient], T]) -> T:
-        try:
-            return self._act(ask)
-        except ConnectionBroke:
-            return self._act(ask)
-
-    def _act(self, ask: Callable[[docker.APIClient], T]) -> T:
-        api = self._agreed_api()
-        with engine_errors(self._address):
-            return ask(api)
-
-    def _agreed_api(self) -> EngineApi:
-        """The client, on one API version per SSH connection: the engine may have been upgraded."""
-        transport = self._ssh.transport()
-        with self._lock:
-            if self._api is None or self._api_transport is not transport:
-                self._api = self._negotiated()
-                self._api_transport = transport
-            return self._api
-
-    def _negotiated(self) -> EngineApi:
-        with engine_errors(self._address):
-            api = EngineApi(self._channels)
-            api.agree_on_version()
-            return api
-
-
-def _create(api: docker.APIClient, spec: ContainerSpec) -> str:
-    """Id of a new, stopped container.
-
-    The engine may answer with warnings, as when its kernel cannot limit memory: it has done all
-    that it can then, so they are logged and no error.
-    """
-    created = api.create_container(
-        spec.image,
-        command=list(spec.command) or None,
-        name=spec.name,
-        environment=spec.environment,
-        labels=spec.labels,
-        ports=[binding.container_port for binding in spec.ports],
-        host_config=_host_config(api, spec),
-    )
-    if created.get("Warnings"):
-        log.info("container %s: %s", spec.name, created["Warnings"])
-    return str(created["Id"])
-
-
-def _host_config(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
-    """No restart policy: what ended stays ended, and is seen to have."""
-    config: dict[str, Any] = api.create_host_config(
-        port_bindings={
-            binding.container_port: ("0.0.0.0", binding.host_port) for binding in spec.ports
-        },
-        mem_limit=None if spec.memory_mb is None else f"{spec.memory_mb}m",
-        nano_cpus=None if spec.cpus is None else round(spec.cpus * 1_000_000_000),
-        log_config=LogConfig(type=LogConfig.types.JSON, config=_LOG_CONFIG),
-    )
-    return config
-
-
-def _container(row: dict[str, Any]) -> Container:
-    """A row of GET /containers/json (Docker Engine API v1.41)."""
-    exit_code = _EXIT_CODE.match(row["Status"])
-    return Container(
-        id=row["Id"],
-        name=_own_name(row["Names"]),
-        image=row["Image"],
-        command=row["Command"],
-        created_at=datetime.fromtimestamp(row["Created"], UTC),
-        is_running=row["State"] == "running",
-        status=row["Status"],
-        ports=_bindings(row["Ports"] or []),
-        labels=row["Labels"] or {},
-        exit_code=int(exit_code[1]) if exit_code else None,
-    )
-
-
-def _own_name(names: list[str]) -> str:
-    """Links add names like "/other/alias"; its own has one slash, at the start."""
-    return next((name[1:] for name in names if name.count("/") == 1), "")
-
-
-def _bindings(ports: list[dict[str, Any]]) -> tuple[PortBinding, ...]:
-    """Published TCP ports, each once: the engine lists them for IPv4 and for IPv6."""
-    pairs = {
-        (port["PrivatePort"], port["PublicPort"])
-        for port in ports
-        if port.get("PublicPort") and port.get("Type") == "tcp"
-    }
-    return tuple(PortBinding(inside, outside) for inside, outside in sorted(pairs))
-
-
-def _check_container(container_id: str) -> None:
-    if not _CONTAINER_NAME.fullmatch(container_id):
-        raise _no_container()
-
-
-def _check_image(image: str) -> None:
-    if not _IMAGE_NAME.fullmatch(image):
-        raise ImageNotFound(Text("No registry has that image, or it is not public."))
-
-
-def _no_container() -> ContainerNotFound:
-    return ContainerNotFound(Text("There is no such container, or not any more."))
+            log.warning(
+                "container %s on %s stays behind: %s", container_id, self._calls.address, error
+            )
 
 
 def _is_same_place(one: HostAccess, other: HostAccess) -> bool:

@@ -6,6 +6,7 @@ while bytes move, `progressDetail` has `current` and `total`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from bot.models import PullProgress
 _ANNOUNCED = frozenset({"Pulling fs layer", "Waiting"})
 _FETCHED = frozenset({"Verifying Checksum", "Download complete"})
 _DONE = frozenset({"Pull complete", "Already exists"})
+_DIGEST = re.compile(r"Digest: (sha256:[0-9a-f]{64})")
+_UP_TO_DATE = "Status: Image is up to date"  # the other one is "Status: Downloaded newer image"
 
 
 @dataclass(slots=True)
@@ -33,6 +36,8 @@ class PullFold:
 
     def __init__(self) -> None:
         self._layers: dict[str, _Layer] = {}
+        self.digest: str | None = None  # the registry's, once the engine has said it
+        self.is_news = True  # until the engine says that what it has is up to date
 
     def take(self, row: dict[str, Any]) -> bool:
         """Fold one row in. True when it changed what `progress` says."""
@@ -41,6 +46,10 @@ class PullFold:
         detail = row.get("progressDetail") or {}
         if status in _ANNOUNCED | _FETCHED | _DONE or status in ("Downloading", "Extracting"):
             self._change(self._layers.setdefault(str(layer_id), _Layer()), status, detail)
+        elif found := _DIGEST.match(status):
+            self.digest = found[1]
+        elif status.startswith(_UP_TO_DATE):
+            self.is_news = False
         return self.progress != before
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.adapters.slack_api import Answer, Patience, SlackAccess, SlackApi
 from bot.adapters.slack_errors import understanding
+from bot.adapters.slack_files import Files
 from bot.adapters.slack_members import Members, member_of
 from bot.adapters.slack_outbox import Pace
 from bot.adapters.slack_pacer import Pacer, PostTurns
@@ -52,6 +53,7 @@ class SlackChat:
         self._api = SlackApi(access, clock, patience)
         self._pacer = Pacer(self._edit, clock, pace)
         self._turns = PostTurns(clock)
+        self._files = Files(self._api, self._turns)
         self._members = Members(self._ask_member, clock, member_fresh_for, member_stale_for)
         self._identity: SlackIdentity | None = None
         self._lock = threading.Lock()
@@ -171,6 +173,30 @@ class SlackChat:
     def update_view(self, view_id: str, view: dict[str, Any]) -> None:
         """Replace what an open modal shows. Raises ChatRefused when it has been closed."""
         self._api.act("views.update", {"view_id": view_id, "view": view})
+
+    # --- the App Home and files ---
+
+    def publish_home(self, user_id: str, view: dict[str, Any]) -> None:
+        """Replace what a person's App Home shows; without a hash, so the last one wins.
+
+        Raises ChatRefused with the code `not_enabled` when the app has no Home.
+        """
+        self._api.act("views.publish", {"user_id": user_id, "view": view})
+
+    def upload(self, name: str, content: bytes, alt_text: str) -> str:
+        """Id of a file that nobody sees before a block of ours shows it."""
+        return self._files.upload(name, content, alt_text)
+
+    def share(
+        self, channel_id: str, thread_ts: str | None, name: str, content: bytes, comment: str
+    ) -> None:
+        """Put a file into a conversation; a person's id stands for the direct one with them.
+
+        The bot must be in a channel to share there. After ChatUnknown the file may be there.
+        """
+        if channel_id.startswith(("U", "W")):
+            channel_id = self.open_dm(channel_id)
+        self._files.share(channel_id, thread_ts, name, content, comment)
 
     # --- within ----------------------------------------------------------------------------------
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
-from bot.adapters.slack_errors import ChatBusy, code_in, judged, renamed, understanding
+from bot.adapters.slack_errors import ChatBusy, code_in, judged, refused, renamed, understanding
 from bot.errors import ChatError, ChatUnknown
 from bot.ports import Clock
 
@@ -27,7 +29,9 @@ Answer = dict[str, Any]
 
 _SLACK_API = "https://slack.com/api/"
 # Methods with blocks or views take JSON; the reading ones take forms only.
-_JSON = frozenset({"chat.postMessage", "chat.update", "views.open", "views.update"})
+_JSON = frozenset(
+    {"chat.postMessage", "chat.update", "views.open", "views.publish", "views.update"}
+)
 _SILENT = logging.Logger("slack_sdk.silent", logging.CRITICAL + 1)  # in no tree: nobody turns it up
 
 
@@ -42,6 +46,7 @@ class SlackAccess:
     base_url: str = _SLACK_API
     timeout: timedelta = timedelta(seconds=10)
     quick_timeout: timedelta = timedelta(seconds=2)
+    upload_timeout: timedelta = timedelta(seconds=30)  # for each silence while bytes are sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class SlackApi:
         self._clock = clock
         self._patience = patience or Patience()
         self._timeout = access.timeout
+        self._upload_timeout = access.upload_timeout
         self._client = _client(access, access.timeout)
         self._quick_client = _client(access, access.quick_timeout)
         self._gates = _Gates()
@@ -109,6 +115,10 @@ class SlackApi:
                 if self._clock.now() + busy.retry_after > deadline:
                     raise
                 self._clock.sleep(busy.retry_after)
+
+    def send_bytes(self, upload_url: str, content: bytes) -> None:
+        """POST a file's bytes to where Slack wants them, once; the address is a secret."""
+        _send(upload_url, content, self._upload_timeout)
 
     def _ask(self, client: WebClient, method: str, args: Answer) -> Answer:
         try:
@@ -178,3 +188,20 @@ def _post(response_url: str, body: Answer, timeout: timedelta) -> None:
     headers = {str(name).lower(): value for name, value in answer.headers.items()}
     fallback = f"http_{answer.status_code}"
     raise judged(answer.status_code, code or fallback, headers.get("retry-after"))
+
+
+def _send(upload_url: str, content: bytes, timeout: timedelta) -> None:
+    """With urllib, as slack_sdk does, which below files_upload_v2 sets no time limit of ours."""
+    request = Request(upload_url, content, {"Content-Type": "application/octet-stream"})
+    if request.type not in ("http", "https"):  # urllib would open files, too
+        raise refused("no_upload_url")
+    try:
+        with renamed("upload_url"), urlopen(request, timeout=timeout.total_seconds()):
+            return
+    except ChatError as error:
+        answer = error.__cause__
+        if isinstance(answer, HTTPError):
+            log.info("slack: upload_url: HTTP %s", answer.code)
+            retry_after = answer.headers.get("Retry-After")
+            raise judged(answer.code, f"http_{answer.code}", retry_after) from None
+        raise error from None  # the errors below it may name the address

@@ -57,6 +57,7 @@ _PASSING = frozenset(
         "team_added_to_org",  # the workspace is being moved into an organisation
         "external_channel_migrating",
         "update_failed",
+        "file_update_failed",
     }
 )
 
@@ -69,7 +70,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
     ),
     (
         msgid("Slack shows the bot no such channel."),
-        "channel_not_found team_not_found duplicate_channel_not_found",
+        "channel_not_found team_not_found duplicate_channel_not_found invalid_channel",
     ),
     (msgid("That channel is archived."), "is_archived is_inactive"),
     (
@@ -79,7 +80,7 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
         "restricted_action_thread_locked ekm_access_denied messages_tab_disabled cannot_dm_bot "
         "slack_connect_canvas_sharing_blocked slack_connect_file_link_sharing_blocked "
         "slack_connect_lists_sharing_blocked app_cannot_join_channel invalid_user_combination "
-        "method_not_supported_for_channel_type user_not_in_channel",
+        "method_not_supported_for_channel_type user_not_in_channel posting_to_channel_denied",
     ),
     (
         msgid("Slack knows no such person, or hides them from the bot."),
@@ -104,6 +105,13 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
         msgid("That window is closed, or shows something else by now."),
         "not_found hash_conflict duplicate_external_id push_limit_reached",
     ),
+    (msgid("The app's Home is switched off in Slack ({code})."), "not_enabled"),
+    (
+        msgid("This workspace does not take that file ({code})."),
+        "file_uploads_disabled file_uploads_except_images_disabled file_upload_size_restricted "
+        "file_type_not_allowed storage_limit_reached "
+        "slack_connect_file_upload_sharing_blocked slack_connect_blocked_file_type",
+    ),
     (
         msgid("Slack does not take the bot's token ({code})."),
         "invalid_auth not_authed account_inactive token_expired token_revoked "
@@ -127,7 +135,9 @@ _REFUSALS: tuple[tuple[str, str], ...] = (
         "invalid_arguments invalid_arg_name invalid_array_arg invalid_charset invalid_form_data "
         "invalid_post_type missing_post_type invalid_json json_not_object invalid_cursor "
         "invalid_limit invalid_ts_latest invalid_ts_oldest invalid_metadata_filter_keys "
-        "unknown_method deprecated_endpoint method_deprecated upgrade_required",
+        "unknown_method deprecated_endpoint method_deprecated upgrade_required missing_argument "
+        "alt_txt_too_large snippet_too_large unknown_snippet_type file_not_found "
+        "channels_limit_exceeded no_upload_url",
     ),
 )
 _SENTENCES = {code: sentence for sentence, codes in _REFUSALS for code in codes.split()}

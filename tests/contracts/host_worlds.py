@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import shlex
 import threading
 import time
@@ -21,13 +22,16 @@ from bot.models import HostAccess
 from bot.ports import ContainerHost, ContainerHosts
 from sandbox.softlayer.hypervisor import Hypervisor
 from tests.contracts.tiny_registry import TinyRegistry, serving
-from tests.fakes.hosts import FAKE_HOST_KEY, FakeHost, FakeHosts, FakeImage
+from tests.fakes.hosts import FAKE_HOST_KEY, FakeHost, FakeHosts, FakeImage, FakeRun
 
 SLEEPER = "ds-test/sleeper"  # runs until it is killed
 QUITTER = "ds-test/quitter"  # prints QUITTER_LINES and ends at once
 QUITTER_LINES = ("one", "two", "three")
 QUITTER_EXIT_CODE = 3
 QUITTER_ENVIRONMENT = {"R_HOME": "/usr/lib/R"}
+SERVER = "ds-test/server"  # runs until it is killed, and exposes SERVER_PORTS
+SERVER_PORTS = (3838, 8787)
+_SHELL = "ds-test/shell"
 
 CONNECT_TIMEOUT = timedelta(seconds=10)
 _COMMAND_TIMEOUT = timedelta(minutes=1)
@@ -55,6 +59,9 @@ class World(Protocol):
     def unpublished(self) -> str:
         """An image that the registry has not."""
 
+    def script(self, run: FakeRun) -> tuple[str, tuple[str, ...]]:
+        """An image and a command that do what `run` says."""
+
     def outsider(self, port: int) -> AbstractContextManager[None]:
         """Something that is no container listens at that port."""
 
@@ -64,11 +71,12 @@ def host_of(world: World) -> ContainerHost:
     return world.hosts.on(world.access)
 
 
-def wipe(world: World) -> None:
-    """Remove every container of the VM."""
+def wipe(world: RealWorld) -> None:
+    """Remove every container and volume of the VM."""
     host = host_of(world)
     for container in host.containers(all=True):
         host.remove(container.id)
+    world.shell("docker volume ls -q | xargs -r docker volume rm -f")
 
 
 def wait_until_ended(host: ContainerHost, container_id: str) -> None:
@@ -97,6 +105,7 @@ class FakeWorld:
             f"{QUITTER}:latest": FakeImage(
                 environment=QUITTER_ENVIRONMENT, output=QUITTER_LINES, exit_code=QUITTER_EXIT_CODE
             ),
+            f"{SERVER}:latest": FakeImage(exposes=SERVER_PORTS),
         }
         return cls(hosts, vm)
 
@@ -106,6 +115,10 @@ class FakeWorld:
 
     def unpublished(self) -> str:
         return "rocker/none"
+
+    def script(self, run: FakeRun) -> tuple[str, tuple[str, ...]]:
+        self.vm.images[f"{_SHELL}:latest"] = FakeImage(program=lambda spec: run)
+        return _SHELL, ("do", "it")
 
     @contextmanager
     def outsider(self, port: int) -> Iterator[None]:
@@ -129,6 +142,16 @@ class RealWorld:
 
     def unpublished(self) -> str:
         return f"{self.registry.address}/none"
+
+    def script(self, run: FakeRun) -> tuple[str, tuple[str, ...]]:
+        lines = []
+        for path, content in run.files.items():
+            lines += [f"mkdir -p {posixpath.dirname(path)}"]
+            lines += [f"printf %s {shlex.quote(content.decode())} > {path}"]
+        lines += [f"echo {shlex.quote(line)}" for line in run.output]
+        lines += [f"sleep {run.lasts.total_seconds()}"]
+        lines += ["sleep 100000" if run.exit_code is None else f"exit {run.exit_code}"]
+        return _SHELL, ("/bin/sh", "-c", "\n".join(lines))
 
     def shell(self, command: str) -> str:
         """What a command on the VM prints; it must succeed."""
@@ -215,19 +238,27 @@ def _wait_until_up(host: ContainerHost, *, has_engine: bool) -> None:
 def _import_images(world: RealWorld) -> None:
     """Make the two images on the VM out of its own shell: no registry, no network."""
     world.shell(
-        "libraries=$(ldd /bin/sh /bin/sleep | grep -o '/[^ :]*[.]so[^ ]*' | sort -u) &&"
-        " tar -chf /tmp/image.tar /bin/sh /bin/sleep $libraries"
+        "programs='/bin/sh /bin/sleep /bin/mkdir /bin/ln';"
+        " libraries=$(ldd $programs | grep -o '/[^ :]*[.]so[^ ]*' | sort -u) &&"
+        " echo 'analyst:x:1234:100::/:/bin/sh' > /tmp/passwd &&"
+        " tar -chf /tmp/image.tar --transform 's,^tmp/,etc/,' $programs $libraries /tmp/passwd"
     )
     _import_image(world, SLEEPER, ["/bin/sleep", "100000"], {})
     echo = " && ".join(f"echo {line}" for line in QUITTER_LINES)
     quit_command = ["/bin/sh", "-c", f"{echo} && exit {QUITTER_EXIT_CODE}"]
     _import_image(world, QUITTER, quit_command, QUITTER_ENVIRONMENT)
+    _import_image(world, SERVER, ["/bin/sleep", "100000"], {}, SERVER_PORTS)
+    _import_image(world, _SHELL, ["/bin/sh"], {})
 
 
 def _import_image(
-    world: RealWorld, name: str, command: list[str], environment: dict[str, str]
+    world: RealWorld,
+    name: str,
+    command: list[str],
+    environment: dict[str, str],
+    ports: tuple[int, ...] = (),
 ) -> None:
-    changes = [f"CMD {json.dumps(command)}"]
+    changes = [f"CMD {json.dumps(command)}", *(f"EXPOSE {port}" for port in ports)]
     changes += [f"ENV {key}={value}" for key, value in environment.items()]
     options = " ".join(f"--change {shlex.quote(change)}" for change in changes)
     world.shell(f"docker import {options} /tmp/image.tar {name}")

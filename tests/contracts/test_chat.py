@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pytest
 
@@ -32,6 +32,15 @@ def section(text: str) -> dict[str, Any]:
 def modal(text: str) -> dict[str, Any]:
     title = {"type": "plain_text", "text": "A form"}
     return {"type": "modal", "title": title, "blocks": [section(text)]}
+
+
+class Share(NamedTuple):
+    """A file in a conversation."""
+
+    thread_ts: str | None
+    name: str
+    content: bytes
+    comment: str
 
 
 class World(Protocol):
@@ -74,6 +83,15 @@ class World(Protocol):
 
     def close_modals(self) -> None:
         """Jane closes it."""
+
+    def home_texts(self) -> list[str]:
+        """The texts in Jane's App Home."""
+
+    def file(self, file_id: str) -> tuple[str, bytes, str]:
+        """Name, content and alternative text of an uploaded file."""
+
+    def shares(self, channel_id: str) -> list[Share]:
+        """The files in a conversation, oldest first."""
 
 
 class FakeWorld:
@@ -121,6 +139,20 @@ class FakeWorld:
         for view_id in list(self.chat.views):
             self.chat.close_view(view_id)
 
+    def home_texts(self) -> list[str]:
+        return _texts_of(self.chat.homes[JANE]["blocks"])
+
+    def file(self, file_id: str) -> tuple[str, bytes, str]:
+        found = self.chat.files[file_id]
+        return found.name, found.content, found.alt_text
+
+    def shares(self, channel_id: str) -> list[Share]:
+        return [
+            Share(each.thread_ts, each.file.name, each.file.content, each.comment)
+            for each in self.chat.shares
+            if each.channel_id == channel_id
+        ]
+
 
 class SandboxWorld:
     """The bot may not post where it is no member; rate limits and lifetimes follow one clock."""
@@ -133,6 +165,8 @@ class SandboxWorld:
         "respond": "response_url",
         "open_view": "views.open",
         "update": "chat.update",
+        "share": "files.completeUploadExternal",
+        "publish_home": "views.publish",
     }
 
     def __init__(self, sandbox: SlackSandbox, clock: FakeClock) -> None:
@@ -187,6 +221,23 @@ class SandboxWorld:
     def close_modals(self) -> None:
         for view in self.sandbox.modals(JANE):
             self.sandbox.user(JANE).close(view)
+
+    def home_texts(self) -> list[str]:
+        home = self.sandbox.home(JANE)
+        assert home is not None
+        return _texts_of(home.blocks)
+
+    def file(self, file_id: str) -> tuple[str, bytes, str]:
+        found = self.sandbox._workspace.files[file_id]
+        assert found.is_complete
+        return found.name, found.content or b"", found.alt_text
+
+    def shares(self, channel_id: str) -> list[Share]:
+        return [
+            Share(message.thread_ts, *self.file(file_id)[:2], message.text)
+            for message in self.sandbox.messages(channel_id)
+            for file_id in message.files
+        ]
 
 
 def _texts_of(blocks: Blocks) -> list[str]:
@@ -551,3 +602,98 @@ def test_a_closed_modal_cannot_be_changed(world: World, chat: Chat) -> None:
         chat.update_view(view_id, modal("late"))
 
     assert caught.value.code == "not_found"
+
+
+# --- the App Home and files ---
+
+
+def home(text: str) -> dict[str, Any]:
+    return {"type": "home", "blocks": [section(text)]}
+
+
+def test_a_home_is_published_and_replaced(world: World, chat: Chat) -> None:
+    chat.publish_home(JANE, home("No VM yet"))
+    assert world.home_texts() == ["No VM yet"]
+
+    chat.publish_home(JANE, home("한 대의 VM"))
+
+    assert world.home_texts() == ["한 대의 VM"]
+
+
+def test_nobody_has_no_home(chat: Chat) -> None:
+    with pytest.raises(ChatRefused) as caught:
+        chat.publish_home(NOBODY, home("hello"))
+
+    assert caught.value.code == "user_not_found"
+
+
+def test_a_silent_home_is_unknown(world: World, chat: Chat) -> None:
+    world.silence("publish_home")
+
+    with pytest.raises(ChatUnknown):
+        chat.publish_home(JANE, home("hello"))
+
+
+def test_an_uploaded_file_is_kept_and_shown_to_nobody(world: World, chat: Chat) -> None:
+    content = bytes(range(256)) * 400
+
+    file_id = chat.upload("그림.png", content, "점 열 개")
+
+    assert world.file(file_id) == ("그림.png", content, "점 열 개")
+    assert all(world.shares(channel_id) == [] for channel_id in (GENERAL, "C0DATASCI"))
+
+
+def test_a_long_alternative_text_is_cut(world: World, chat: Chat) -> None:
+    """Slack takes 1,000 characters."""
+    file_id = chat.upload("plot.png", b"PNG", "가" * 1500)
+
+    _, _, alt_text = world.file(file_id)
+    assert alt_text.startswith("가" * 990)
+    assert len(alt_text) <= 1000
+
+
+def test_an_empty_file_is_refused(chat: Chat) -> None:
+    with pytest.raises(ChatRefused):
+        chat.upload("empty.txt", b"", "")
+
+
+def test_a_file_is_shared_in_a_channel_and_in_a_thread(world: World, chat: Chat) -> None:
+    ref = chat.post(GENERAL, "Ready", [section("Ready")], "op-1")
+
+    chat.share(GENERAL, None, "all.csv", b"1;2\n", "All of it")
+    chat.share(GENERAL, ref.ts, "plot.png", b"PNG", "결과 <@U0JANE>")
+
+    assert world.shares(GENERAL) == [
+        Share(None, "all.csv", b"1;2\n", "All of it"),
+        Share(ref.ts, "plot.png", b"PNG", "결과 <@U0JANE>"),
+    ]
+
+
+def test_a_file_is_shared_with_a_person(world: World, chat: Chat) -> None:
+    chat.share(JANE, None, "all.csv", b"1;2\n", "For you")
+
+    [shared] = world.shares(chat.open_dm(JANE))
+    assert (shared.name, shared.comment) == ("all.csv", "For you")
+
+
+@pytest.mark.parametrize(
+    ("channel_id", "code"), [(SHINY, "not_in_channel"), (NOWHERE, "channel_not_found")]
+)
+def test_a_file_is_not_shared_where_the_bot_is_not(
+    world: World, chat: Chat, channel_id: str, code: str
+) -> None:
+    with pytest.raises(ChatRefused) as caught:
+        chat.share(channel_id, None, "all.csv", b"1;2\n", "All of it")
+
+    assert caught.value.code == code
+    assert world.shares(SHINY) == []
+
+
+def test_a_share_whose_answer_was_lost_is_there_once(world: World, chat: Chat) -> None:
+    """Nobody gets the same file twice."""
+    world.lose_answer("share")
+
+    with pytest.raises(ChatUnknown):
+        chat.share(GENERAL, None, "all.csv", b"1;2\n", "All of it")
+
+    assert [shared.name for shared in world.shares(GENERAL)] == ["all.csv"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,11 +20,13 @@ from bot.errors import (
     EngineRefused,
     HostKeyMismatch,
     HostUnreachable,
+    ImageInUse,
     ImageNotFound,
     NameTaken,
     PortTaken,
+    TooLarge,
 )
-from bot.models import ContainerSpec, PortBinding, PullProgress
+from bot.models import ContainerSpec, Mount, PortBinding, PullProgress, SearchHit
 from sandbox.softlayer.hypervisor import Hypervisor
 from tests.contracts.host_worlds import (
     CONNECT_TIMEOUT,
@@ -29,6 +34,8 @@ from tests.contracts.host_worlds import (
     QUITTER_ENVIRONMENT,
     QUITTER_EXIT_CODE,
     QUITTER_LINES,
+    SERVER,
+    SERVER_PORTS,
     SLEEPER,
     FakeWorld,
     RealWorld,
@@ -38,8 +45,14 @@ from tests.contracts.host_worlds import (
     wait_until_ended,
     wipe,
 )
+from tests.fakes.hosts import FakeRun
 
 engine = pytest.mark.engine
+
+A_WHILE = timedelta(seconds=30)
+A_MOMENT = timedelta(seconds=0.3)
+MB = 1_000_000
+KILLED = 137
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +75,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "fake":
         yield FakeWorld.boot()
         return
-    world: World = request.getfixturevalue("docker_vm")
+    world: RealWorld = request.getfixturevalue("docker_vm")
     yield world
     wipe(world)
 
@@ -88,6 +101,30 @@ def plain_world(
     hypervisor: Hypervisor = request.getfixturevalue("hypervisor")
     with real_world(hypervisor, tmp_path_factory.mktemp("keys"), has_engine=False) as world:
         yield world
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=[engine, pytest.mark.slow])])
+def searching_world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """A VM whose engine reaches a search index."""
+    if request.param == "fake":
+        fake = FakeWorld.boot()
+        fake.vm.index = [
+            SearchHit("opencpu/rstudio", "", 18, False, False),
+            SearchHit("rocker/rstudio", "RStudio Server image", 408, False, True),
+            SearchHit("rocker/verse", "adds tidyverse to rstudio", 40, False, False),
+            SearchHit("debian", "", 5000, True, False),
+        ]
+        yield fake
+        return
+    from sandbox.hub.hub import Hub
+    from sandbox.vms import VmContainers
+
+    with Hub(is_public=False) as hub:
+        machines = VmContainers(hub.addresses)
+        with real_world(machines, tmp_path_factory.mktemp("keys")) as world:
+            yield world
 
 
 # --- reaching the VM -----------------------------------------------------------------------------
@@ -172,7 +209,23 @@ def test_the_engine_says_what_it_is(world: World) -> None:
     assert found.operating_system
     assert found.cpus > 0
     assert found.memory_bytes > 0
-    assert found.containers_running == 0
+    assert found.containers_running == found.containers == 0
+    assert found.images >= 2
+    assert found.storage_driver
+    assert found.kernel
+    assert found.architecture == "x86_64"
+    assert all(isinstance(warning, str) for warning in found.warnings)
+
+
+def test_the_engine_counts_what_runs_and_what_is_there(world: World) -> None:
+    host = host_of(world)
+    host.run(ContainerSpec("runs", SLEEPER))
+    host.run(ContainerSpec("ended", QUITTER))
+    host.wait("ended", A_WHILE)
+
+    found = host.engine()
+
+    assert (found.containers_running, found.containers) == (1, 2)
 
 
 def test_a_missing_engine_is_told_apart_and_can_be_installed(plain_world: World) -> None:
@@ -201,12 +254,23 @@ def test_a_pull_brings_the_image(world: World) -> None:
     assert host.has_image(SLEEPER)
     assert not host.has_image(image)
 
-    image_id = host.pull(image, lambda progress: None)
+    pulled = host.pull(image, lambda progress: None)
 
-    assert image_id.startswith("sha256:")
+    assert pulled.image_id.startswith("sha256:")
+    assert pulled.digest is not None and pulled.digest.startswith("sha256:")
+    assert pulled.is_news
     assert host.has_image(image)
     assert host.has_image(f"{image}:latest")
-    assert host.pull(image, lambda progress: None) == image_id
+    assert host.has_image(pulled.image_id)
+
+
+def test_a_second_pull_tells_that_nothing_is_new(world: World) -> None:
+    """Whoever asks for updates wants to know whether there was one."""
+    host = host_of(world)
+    image = world.published()
+    first = host.pull(image, lambda progress: None)
+
+    assert host.pull(image, lambda progress: None) == replace(first, is_news=False)
 
 
 def test_pull_progress_only_grows(world: World) -> None:
@@ -249,6 +313,64 @@ def test_a_registry_over_its_limit_is_a_refusal(real: RealWorld) -> None:
         host_of(real).pull(f"{real.registry.address}/busy", lambda progress: None)
 
     assert not isinstance(caught.value, ImageNotFound)
+
+
+def test_images_with_a_name_are_listed(world: World) -> None:
+    """With what tells one image's descent from another's."""
+    host = host_of(world)
+    name = world.published()
+    pulled = host.pull(name, lambda progress: None)
+
+    images = host.images()
+
+    assert [image.created_at for image in images] == sorted(
+        (image.created_at for image in images), reverse=True
+    )
+    assert all(image.names for image in images)
+    [found] = [image for image in images if image.id == pulled.image_id]
+    assert found.names == (f"{name}:latest",)
+    assert found.digest == pulled.digest
+    assert len(found.layers) == 2
+    assert all(layer.startswith("sha256:") for layer in found.layers)
+    assert found.size_bytes >= 8_000_000
+
+
+def test_a_removed_image_is_gone(world: World) -> None:
+    host = host_of(world)
+    image = world.published()
+    host.pull(image, lambda progress: None)
+
+    host.remove_image(image)
+
+    assert not host.has_image(image)
+    host.remove_image(image)
+    host.remove_image("x/../../containers/json")
+
+
+def test_an_image_of_which_a_container_was_made_stays(world: World) -> None:
+    """Running or not: the engine keeps it, and the person hears why."""
+    host = host_of(world)
+    host.run(ContainerSpec("app", QUITTER))
+    host.wait("app", A_WHILE)
+
+    with pytest.raises(ImageInUse):
+        host.remove_image(QUITTER)
+
+    assert host.has_image(QUITTER)
+
+
+def test_the_engine_searches(searching_world: World) -> None:
+    """`docker search`, with the most stars first."""
+    host = host_of(searching_world)
+
+    hits = host.search("rstudio")
+    fewer = host.search("rstudio", 2)
+
+    assert hits[0].name == "rocker/rstudio"
+    assert hits[0].stars > 0
+    assert [hit.stars for hit in hits] == sorted((hit.stars for hit in hits), reverse=True)
+    assert fewer == hits[:2]
+    assert host.search("nothing-has-this-name") == []
 
 
 # --- containers ----------------------------------------------------------------------------------
@@ -457,3 +579,299 @@ def test_more_cpus_than_the_vm_has_are_refused(real: RealWorld) -> None:
         host_of(real).run(ContainerSpec("app", SLEEPER, cpus=4096))
 
     assert host_of(real).containers(all=True) == []
+
+
+def test_all_exposed_ports_are_published_where_the_engine_likes(world: World) -> None:
+    """Where they are is read back, as nobody has chosen it."""
+    host = host_of(world)
+
+    started = host.run(ContainerSpec("app", SERVER, publishes_all=True))
+    other = host.run(ContainerSpec("other", SERVER, publishes_all=True))
+
+    assert tuple(binding.container_port for binding in started.ports) == SERVER_PORTS
+    ports = {binding.host_port for one in (started, other) for binding in one.ports}
+    assert len(ports) == 4
+    assert min(ports) > 1024
+
+
+def test_a_container_may_remove_itself(world: World) -> None:
+    host = host_of(world)
+
+    started = host.run(ContainerSpec("app", QUITTER, removes_itself=True))
+
+    assert started.name == "app"
+    with pytest.raises(ContainerNotFound):
+        while True:
+            host.wait(started.id, A_WHILE)
+    assert host.containers(all=True) == []
+
+
+@only_real
+def test_what_is_confined_has_no_way_out(real: RealWorld) -> None:
+    """Code that anybody may send must not reach the network, the VM or its other containers."""
+    spec = ContainerSpec(
+        "app", SLEEPER, memory_mb=64, has_network=False, processes=32, user="1000", is_confined=True
+    )
+    host_of(real).run(spec)
+
+    facts = ".NetworkMode .PidsLimit .Memory .MemorySwap .CapDrop .SecurityOpt .Privileged"
+    template = " ".join(f"{{{{.HostConfig{fact}}}}}" for fact in facts.split())
+    found = real.shell(f"docker inspect -f '{template} {{{{.Config.User}}}}' app")
+    memory = 64 * 2**20
+    assert found == f"none 32 {memory} {memory} [ALL] [no-new-privileges] false 1000"
+    status = real.shell("cat /proc/$(docker inspect -f '{{.State.Pid}}' app)/status")
+    assert "CapBnd:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+
+
+# --- waiting and stopping ------------------------------------------------------------------------
+
+
+def test_waiting_tells_how_it_ended(world: World) -> None:
+    image, command = world.script(FakeRun(exit_code=7, lasts=A_MOMENT))
+    host = host_of(world)
+    host.run(ContainerSpec("app", image, command=command))
+
+    assert host.wait("app", A_WHILE) == 7
+    assert host.wait("app", timedelta(0)) == 7
+
+
+def test_waiting_ends_before_what_does_not(world: World) -> None:
+    host = host_of(world)
+    host.run(ContainerSpec("app", SLEEPER))
+
+    assert host.wait("app", A_MOMENT) is None
+    assert host.get("app").is_running
+
+
+def test_nobody_waits_for_what_is_not_there(world: World) -> None:
+    host = host_of(world)
+
+    for key in ("nosuch", "x/../../images"):
+        with pytest.raises(ContainerNotFound):
+            host.wait(key, A_WHILE)
+        with pytest.raises(ContainerNotFound):
+            host.stop(key, A_WHILE)
+        with pytest.raises(ContainerNotFound):
+            host.fetch(key, "/etc", MB)
+
+
+@only_real
+def test_many_who_wait_leave_room_for_questions(real: RealWorld) -> None:
+    """More of them than there are sessions."""
+    host = host_of(real)
+    host.run(ContainerSpec("app", SLEEPER))
+
+    with ThreadPoolExecutor(16) as pool:
+        waiting = [pool.submit(host.wait, "app", A_WHILE) for _ in range(16)]
+        began = time.monotonic()
+        for _ in range(5):
+            host.containers()
+        took = time.monotonic() - began
+        host.remove("app")
+        ends = [each.exception(timeout=30) or each.result() for each in waiting]
+
+    assert took < 5
+    assert all(isinstance(end, ContainerNotFound) or end == KILLED for end in ends)
+
+
+def test_a_stopped_container_is_still_there(world: World) -> None:
+    """Other than a removed one: its output and its files can be looked at."""
+    host = host_of(world)
+    host.run(ContainerSpec("app", SLEEPER))
+
+    host.stop("app", timedelta(seconds=1))
+
+    found = host.get("app")
+    assert not found.is_running
+    assert found.exit_code is not None
+    host.stop("app", timedelta(seconds=1))
+
+
+def test_the_newest_output_stays_when_it_is_cut(world: World) -> None:
+    lines = tuple(f"line {number}" for number in range(1000))
+    image, command = world.script(FakeRun(output=lines, exit_code=0))
+    host = host_of(world)
+    host.run(ContainerSpec("app", image, command=command))
+    host.wait("app", A_WHILE)
+
+    assert host.logs("app", 1000).splitlines() == list(lines)
+    assert host.logs("app", 1000, most_bytes=18) == "line 998\nline 999\n"
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def test_files_are_there_when_the_container_begins(world: World) -> None:
+    """A script and what it reads, in folders that the image may not have."""
+    host = host_of(world)
+    files = {"/work/run.R": b"plot(1)\n", "/work/in/a b.csv": b"x;y\n", "/etc/extra": bytes(300)}
+
+    host.run(ContainerSpec("app", SLEEPER, files=files))
+
+    inside = host.fetch("app", "/work", MB)
+    assert inside == {"run.R": b"plot(1)\n", "in/a b.csv": b"x;y\n"}
+    assert host.fetch("app", "/etc/extra", MB) == {"extra": bytes(300)}
+
+
+@pytest.mark.parametrize("path", ["work/a", "/../a", "/work/../../a", "", "/"])
+def test_files_go_nowhere_else(world: World, path: str) -> None:
+    host = host_of(world)
+
+    with pytest.raises(EngineRefused):
+        host.run(ContainerSpec("app", SLEEPER, files={path: b"x"}))
+
+    assert host.containers(all=True) == []
+
+
+@only_real
+@pytest.mark.parametrize(
+    ("user", "owner"), [(None, "0/0"), ("1000:50", "1000/50"), ("analyst", "1234/100")]
+)
+def test_files_belong_to_whom_the_program_runs_as(
+    real: RealWorld, user: str | None, owner: str
+) -> None:
+    """So that it may write beside them; what the image had keeps its owner."""
+    host = host_of(real)
+    image, command = real.script(FakeRun(files={"/work/out/plot.png": b"PNG"}, exit_code=0))
+    files = {"/work/run.R": b"x", "/etc/extra/conf": b"y"}
+
+    host.run(ContainerSpec("app", image, command=command, user=user, files=files, is_confined=True))
+
+    assert host.wait("app", A_WHILE) == 0, host.logs("app", 5)
+    assert host.fetch("app", "/work/out", MB) == {"plot.png": b"PNG"}
+    for path, mode in (("/work", "drwxr-xr-x"), ("/work/run.R", "-rw-r--r--")):
+        listed = real.shell(f"docker cp app:{path} - | tar -tv --numeric-owner").splitlines()
+        assert listed[0].split()[:2] == [mode, owner]
+    listed = real.shell("docker cp app:/etc - | tar -tv --numeric-owner").splitlines()
+    assert listed[0].split()[1] == "0/0"
+
+
+def test_what_a_container_wrote_can_be_fetched(world: World) -> None:
+    """After it has ended, too."""
+    written = {"/work/plots/one.png": b"1", "/work/plots/deep/two.png": b"22", "/work/a.csv": b"3"}
+    image, command = world.script(FakeRun(files=written, exit_code=0))
+    host = host_of(world)
+    host.run(ContainerSpec("app", image, command=command))
+    host.wait("app", A_WHILE)
+
+    assert host.fetch("app", "/work/plots", MB) == {"one.png": b"1", "deep/two.png": b"22"}
+    assert host.fetch("app", "/work/plots/", MB) == {"one.png": b"1", "deep/two.png": b"22"}
+    assert host.fetch("app", "/work/a.csv", MB) == {"a.csv": b"3"}
+    assert host.fetch("app", "/work/none", MB) == {}
+
+
+def test_too_much_is_not_fetched(world: World) -> None:
+    written = {"/work/a": b"x" * 600, "/work/b": b"y" * 600}
+    image, command = world.script(FakeRun(files=written, exit_code=0))
+    host = host_of(world)
+    host.run(ContainerSpec("app", image, command=command))
+    host.wait("app", A_WHILE)
+
+    assert len(host.fetch("app", "/work", 1200)) == 2
+    with pytest.raises(TooLarge):
+        host.fetch("app", "/work", 1199)
+
+
+@only_real
+def test_links_are_not_followed(real: RealWorld) -> None:
+    """A script must not make the bot show what is elsewhere."""
+    host = host_of(real)
+    lines = "mkdir /work; echo a > /work/a; ln -s /etc/passwd /work/b; ln -s / /work/c; ln -s a /d"
+    host.run(ContainerSpec("app", "ds-test/shell", command=("/bin/sh", "-c", lines)))
+    host.wait("app", A_WHILE)
+
+    assert host.fetch("app", "/work", MB) == {"a": b"a\n"}
+    assert host.fetch("app", "/work/c", MB) == {}
+    assert host.fetch("app", "/d", MB) == {}
+
+
+# --- volumes -------------------------------------------------------------------------------------
+
+
+def test_a_volume_outlives_its_container(world: World) -> None:
+    image, command = world.script(FakeRun(files={"/data/a.csv": b"1;2"}, exit_code=0))
+    mounts = (Mount("ds-data", "/data"),)
+    host = host_of(world)
+    host.run(ContainerSpec("first", image, command=command, mounts=mounts))
+    host.wait("first", A_WHILE)
+    host.remove("first")
+
+    host.run(ContainerSpec("second", SLEEPER, mounts=mounts))
+
+    assert host.fetch("second", "/data", MB) == {"a.csv": b"1;2"}
+
+
+def test_a_volume_can_be_measured_and_archived(world: World) -> None:
+    """With no container of its own; and looking at it leaves nothing behind."""
+    written = {"/data/a.csv": b"x" * 5000, "/data/deep/b.csv": b"y" * 3000}
+    image, command = world.script(FakeRun(files=written, exit_code=0))
+    host = host_of(world)
+    host.run(ContainerSpec("app", image, command=command, mounts=(Mount("ds-data", "/data"),)))
+    host.wait("app", A_WHILE)
+    host.remove("app")
+
+    size, packed = host.volume_size("ds-data"), host.archive("ds-data", 8000)
+
+    assert size is not None and 8000 <= size < 20_000
+    assert _files_in(packed) == {"a.csv": b"x" * 5000, "deep/b.csv": b"y" * 3000}
+    with pytest.raises(TooLarge):
+        host.archive("ds-data", 7999)
+    assert host.containers(all=True) == []
+
+
+@pytest.mark.parametrize("volume", ["nosuch", "", "..", "/etc", "x/../../images"])
+def test_a_volume_that_is_not_there_is_not_made(world: World, volume: str) -> None:
+    host = host_of(world)
+
+    assert host.volume_size(volume) is None
+    with pytest.raises(EngineRefused):
+        host.archive(volume, MB)
+    assert host.volume_size(volume) is None
+    assert host.containers(all=True) == []
+
+
+@pytest.mark.parametrize("volume", ["/etc", "..", ""])
+def test_only_named_volumes_are_mounted(world: World, volume: str) -> None:
+    """Never a folder of the VM's."""
+    host = host_of(world)
+
+    with pytest.raises(EngineRefused):
+        host.run(ContainerSpec("app", SLEEPER, mounts=(Mount(volume, "/data"),)))
+
+    assert host.containers(all=True) == []
+
+
+@only_real
+def test_a_volume_is_given_to_its_owner(real: RealWorld) -> None:
+    """A new one belongs to root, and RStudio's user could not write there."""
+    image, command = real.script(FakeRun(files={"/home/r/work/a": b"1"}, exit_code=0))
+    mounts = (Mount("ds-data", "/home/r/work", owner=1000),)
+    host = host_of(real)
+
+    host.run(ContainerSpec("app", image, command=command, user="1000", mounts=mounts))
+
+    assert host.wait("app", A_WHILE) == 0, host.logs("app", 5)
+
+
+@only_real
+def test_ten_gigabytes_are_never_read(real: RealWorld) -> None:
+    host = host_of(real)
+    host.run(ContainerSpec("app", SLEEPER, mounts=(Mount("ds-data", "/data"),)))
+    real.shell("truncate -s 10G $(docker volume inspect -f '{{.Mountpoint}}' ds-data)/zeros")
+    began = time.monotonic()
+
+    with pytest.raises(TooLarge):
+        host.archive("ds-data", 50 * MB)
+    with pytest.raises(TooLarge):
+        host.fetch("app", "/data", 50 * MB)
+
+    assert time.monotonic() - began < 10
+    assert (host.volume_size("ds-data") or 0) >= 10 * 2**30
+    assert [found.name for found in host.containers(all=True)] == ["app"]
+
+
+def _files_in(packed: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:gz") as tar:
+        files = {member.name: tar.extractfile(member) for member in tar if member.isreg()}
+        return {name: file.read() for name, file in files.items() if file is not None}

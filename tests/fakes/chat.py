@@ -9,6 +9,9 @@ assert chat.messages["C0GENERAL"][-1].text == "Ready"
 assert chat.messages["C0GENERAL"][-1].shown == ["Starting", "Ready"]
 assert chat.replies[-1].text == "Only you see this"
 assert chat.views["V1"]["title"] == …
+assert chat.homes["U0JANE"]["blocks"] == …
+assert chat.files["F1"].alt_text == "A plot"
+assert chat.shares[-1].file.name == "plot.png"
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from bot.ports import Blocks, Clock
 
 _USES, _RESPONSE_TIME = 5, timedelta(minutes=30)
 _TRIGGER_TIME = timedelta(seconds=3)
+_ALT_TEXT = 1_000
 _PEOPLE = (
     Member("U0JANE", "en", True, "America/Chicago"),
     Member("U0JIHOON", "ko", True, "Asia/Seoul"),
@@ -71,6 +75,26 @@ class FakeReply:
     replace: bool
 
 
+@dataclass(frozen=True)
+class FakeFile:
+    """A file that has been uploaded."""
+
+    id: str
+    name: str
+    content: bytes
+    alt_text: str = ""
+
+
+@dataclass(frozen=True)
+class FakeShare:
+    """A file in a conversation."""
+
+    channel_id: str
+    thread_ts: str | None
+    file: FakeFile
+    comment: str
+
+
 @dataclass
 class _Fault:
     error: BotError
@@ -91,6 +115,9 @@ class FakeChat:
         self.messages: dict[str, list[FakeMessage]] = {}  # by channel id, oldest first
         self.replies: list[FakeReply] = []  # every one that was taken, in order
         self.views: dict[str, dict[str, Any]] = {}  # open modals by view id
+        self.homes: dict[str, dict[str, Any]] = {}  # App Homes by user id
+        self.files: dict[str, FakeFile] = {}  # by id, shared ones included
+        self.shares: list[FakeShare] = []  # in order
         self.calls: Counter[str] = Counter()  # by method, failed ones included
         self._clock = clock
         self._lock = threading.RLock()
@@ -217,6 +244,26 @@ class FakeChat:
                 raise refused("not_found")
             self.views[view_id] = view
 
+    def publish_home(self, user_id: str, view: dict[str, Any]) -> None:
+        with self._called("publish_home"):
+            if user_id not in self.members:
+                raise refused("user_not_found")
+            self.homes[user_id] = view
+
+    def upload(self, name: str, content: bytes, alt_text: str) -> str:
+        with self._called("upload"):
+            return self._kept(name, content, alt_text).id
+
+    def share(
+        self, channel_id: str, thread_ts: str | None, name: str, content: bytes, comment: str
+    ) -> None:
+        with self._called("share"):
+            if channel_id.startswith(("U", "W")):
+                channel_id = self._direct(channel_id)
+            self._check(channel_id)
+            file = self._kept(name, content, "")
+            self.shares.append(FakeShare(channel_id, thread_ts, file, comment))
+
     # --- within ---
 
     @contextmanager
@@ -247,6 +294,13 @@ class FakeChat:
         if member is None:
             raise refused("user_not_found")
         return f"D{user_id[1:]}"
+
+    def _kept(self, name: str, content: bytes, alt_text: str) -> FakeFile:
+        if not content:
+            raise refused("missing_argument")
+        file = FakeFile(f"F{next(self._numbers)}", name, content, alt_text[:_ALT_TEXT])
+        self.files[file.id] = file
+        return file
 
     def _check(self, channel_id: str) -> None:
         if channel_id in self.closed:

@@ -6,15 +6,22 @@ Held to the same contract as the real thing (tests/contracts/test_container_host
     vm = hosts.boot("10.0.0.5", catalogue={"rocker/shiny": FakeImage()})
     vm.taken_ports.add(3838)            # somebody outside Docker listens there
     vm.fail("run", HostUnreachable("lost"), after=True)    # done, but the answer is lost
+    vm.offer("r-base", FakeImage(program=lambda spec: FakeRun(("hello",), 0, {"/a.txt": b"x"})))
+    vm.index = [SearchHit("rocker/shiny", "", 9, False, False)]         # what `search` finds
     web = FakeWeb(hosts)                # a page answers while its container runs
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
+import posixpath
+import re
 import secrets
+import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -28,23 +35,66 @@ from bot.errors import (
     HostError,
     HostKeyMismatch,
     HostUnreachable,
+    ImageInUse,
     ImageNotFound,
     NameTaken,
     PortTaken,
+    TooLarge,
 )
-from bot.models import Container, ContainerSpec, Engine, HostAccess, PullProgress
+from bot.models import (
+    Container,
+    ContainerSpec,
+    Engine,
+    HostAccess,
+    Image,
+    PortBinding,
+    Pulled,
+    PullProgress,
+    SearchHit,
+)
 
 FAKE_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
 
 
+_NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+_VOLUME_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_FIRST_FREE_PORT = 32_768
+_MOST_FILES = 1_000
+_KILLED = 137
+_ONE_LOOK = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    """What a container does: prints, leaves files behind, and ends (or runs on: None)."""
+
+    output: tuple[str, ...] = ()
+    exit_code: int | None = None
+    files: dict[str, bytes] = field(default_factory=dict)  # by absolute path, once it has ended
+    lasts: timedelta = timedelta(0)  # until it ends
+
+
 @dataclass(frozen=True)
 class FakeImage:
-    """What a registry has under a name, and how a container of it behaves."""
+    """What a registry has under a name, and how a container of it behaves.
+
+    program: what a container made from a spec does, where `output` and `exit_code` do not tell.
+    """
 
     layer_bytes: tuple[int, ...] = (1_000, 20_000)
     environment: dict[str, str] = field(default_factory=dict)
     output: tuple[str, ...] = ()
     exit_code: int | None = None  # not None: it ends at once, with this code
+    exposes: tuple[int, ...] = ()
+    layers: tuple[str, ...] = ()  # digests, the lowest first; made up when there are none
+    created_at: datetime = _NEW_YEAR
+    version: str = ""  # tells a newer image of the same name
+    program: Callable[[ContainerSpec], FakeRun] | None = None
+
+    def run_of(self, spec: ContainerSpec) -> FakeRun:
+        if self.program is not None:
+            return self.program(spec)
+        return FakeRun(self.output, self.exit_code)
 
 
 @dataclass
@@ -52,8 +102,15 @@ class _Running:
     """A container and what belongs to it."""
 
     container: Container
+    spec: ContainerSpec
     environment: dict[str, str]
-    output: tuple[str, ...]
+    run: FakeRun
+    ends_at: datetime | None
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def output(self) -> tuple[str, ...]:
+        return self.run.output
 
 
 @dataclass(frozen=True)
@@ -73,6 +130,7 @@ class FakeHost:
         has_engine: bool = True,
         shows_key: str = FAKE_HOST_KEY,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[timedelta], None] = lambda pause: time.sleep(pause.total_seconds()),
     ) -> None:
         self.catalogue = {_tagged(name): image for name, image in (catalogue or {}).items()}
         self.images: dict[str, FakeImage] = {}
@@ -81,8 +139,12 @@ class FakeHost:
         self.is_reachable = True
         self.shows_key = shows_key
         self.taken_ports: set[int] = set()
+        self.index: list[SearchHit] = []
+        self.volumes: dict[str, dict[str, bytes]] = {}  # files by their path in the volume
+        self.warnings: tuple[str, ...] = ()
         self.calls: list[tuple[str, tuple[object, ...]]] = []
         self._now = now
+        self._sleep = sleep
         self._containers: dict[str, _Running] = {}
         self._faults: list[_Fault] = []
         self._lock = threading.RLock()
@@ -99,6 +161,8 @@ class FakeHost:
         """A container ends by itself."""
         with self._lock:
             running = self._find(container_id)
+            if running.spec.removes_itself:
+                self._remove(container_id)
             running.container = replace(
                 running.container,
                 is_running=False,
@@ -110,6 +174,7 @@ class FakeHost:
     def listens(self, port: int) -> bool:
         """Whether a running container is published at that port of the VM."""
         with self._lock:
+            self._settle()
             return self.is_reachable and port in self._published()
 
     @contextmanager
@@ -122,6 +187,7 @@ class FakeHost:
             self._raise_fault(method, is_after=False)
             if needs_engine and not self.has_engine:
                 raise EngineMissing("No Docker Engine answers on the VM.")
+            self._settle()
             yield
             self._raise_fault(method, is_after=True)
 
@@ -133,19 +199,60 @@ class FakeHost:
 
     # What the connections below do to the VM, each inside `call`.
 
+    def _settle(self) -> None:
+        """Whatever was to end by now has ended."""
+        for running in list(self._containers.values()):
+            ends = running.ends_at is not None and running.ends_at <= self._now()
+            if ends and running.container.is_running:
+                self._write(running, running.run.files)
+                self.stop(running.container.id, running.run.exit_code or 0)
+
     def _engine(self) -> Engine:
         running = sum(one.container.is_running for one in self._containers.values())
-        return Engine("20.10.24", "Debian GNU/Linux 12 (bookworm)", 2, 2**30, running)
+        return Engine(
+            "20.10.24",
+            "Debian GNU/Linux 12 (bookworm)",
+            2,
+            2**30,
+            running,
+            containers=len(self._containers),
+            images=len(self.images),
+            storage_driver="overlay2",
+            kernel="6.1.0-18-amd64",
+            architecture="x86_64",
+            warnings=self.warnings,
+        )
 
-    def _pull(self, image: str) -> str:
+    def _pull(self, image: str) -> Pulled:
         name = _tagged(image)
         if name not in self.catalogue:
             raise ImageNotFound("No registry has that image, or it is not public.")
+        is_news = self.images.get(name) != self.catalogue[name]
         self.images[name] = self.catalogue[name]
-        return _image_id(name)
+        found = _image(name, self.images[name])
+        return Pulled(found.id, found.digest, is_news)
+
+    def _search(self, term: str, most: int) -> list[SearchHit]:
+        hits = [
+            hit for hit in self.index if term.lower() in f"{hit.name} {hit.description}".lower()
+        ]
+        return sorted(hits, key=lambda hit: hit.stars, reverse=True)[:most]
+
+    def _images(self) -> list[Image]:
+        found = [_image(name, image) for name, image in self.images.items()]
+        return sorted(found, key=lambda image: image.created_at, reverse=True)
+
+    def _remove_image(self, image: str) -> None:
+        names = [each.names[0] for each in self._images() if image == each.id] or [_tagged(image)]
+        used = {_tagged(one.spec.image) for one in self._containers.values()}
+        if used & set(names):
+            raise ImageInUse("A container was made of that image. Remove the container first.")
+        for name in names:
+            self.images.pop(name, None)
 
     def _run(self, spec: ContainerSpec) -> Container:
         image = self.images.get(_tagged(spec.image))
+        _check(spec)
         if image is None:
             raise ImageNotFound("No registry has that image, or it is not public.")
         if any(one.container.name == spec.name for one in self._containers.values()):
@@ -153,12 +260,65 @@ class FakeHost:
         wanted = {binding.host_port for binding in spec.ports}
         if wanted & (self._published() | self.taken_ports):
             raise PortTaken("That port is in use on the VM.")
-        container = self._started(spec)
+        run = image.run_of(spec)
+        ends_at = None if run.exit_code is None else self._now() + run.lasts
+        container = replace(self._started(spec), ports=self._bindings(spec, image))
         environment = image.environment | spec.environment
-        self._containers[container.id] = _Running(container, environment, image.output)
-        if image.exit_code is not None:
-            self.stop(container.id, image.exit_code)
-        return self._containers[container.id].container
+        running = _Running(container, spec, environment, run, ends_at)
+        self._containers[container.id] = running
+        for mount in spec.mounts:
+            self.volumes.setdefault(mount.volume, {})
+        self._write(running, spec.files)
+        self._settle()
+        return running.container
+
+    def _bindings(self, spec: ContainerSpec, image: FakeImage) -> tuple[PortBinding, ...]:
+        bindings = list(spec.ports)
+        if spec.publishes_all:
+            free = itertools.count(max(_FIRST_FREE_PORT, *self._published(), 0) + 1)
+            named = {binding.container_port for binding in bindings}
+            bindings += [PortBinding(p, next(free)) for p in image.exposes if p not in named]
+        return tuple(sorted(bindings, key=lambda binding: binding.container_port))
+
+    def _write(self, running: _Running, files: dict[str, bytes]) -> None:
+        """Into the container, or into the volume that is mounted there."""
+        for path, content in files.items():
+            for mount in running.spec.mounts:
+                if path.startswith(f"{mount.path}/"):
+                    self.volumes[mount.volume][path.removeprefix(f"{mount.path}/")] = content
+                    break
+            else:
+                running.files[path] = content
+
+    def _fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
+        running = self._find(container_id)
+        files = dict(running.files)
+        for mount in running.spec.mounts:
+            inside = self.volumes[mount.volume].items()
+            files |= {f"{mount.path}/{name}": content for name, content in inside}
+        folder = path.rstrip("/")
+        found = {
+            name.removeprefix(f"{folder}/") if name != folder else posixpath.basename(name): content
+            for name, content in files.items()
+            if name == folder or name.startswith(f"{folder}/")
+        }
+        if sum(map(len, found.values())) > most_bytes or len(found) > _MOST_FILES:
+            raise TooLarge("These are more than was asked for, or too many files.")
+        return found
+
+    def _archive(self, volume: str, most_bytes: int) -> bytes:
+        if volume not in self.volumes:
+            raise EngineRefused("There is no such volume on the VM.")
+        files = self.volumes[volume]
+        if sum(map(len, files.values())) > most_bytes:
+            raise TooLarge("These are more than was asked for, or too many files.")
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for name, content in files.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+        return packed.getvalue()
 
     def _started(self, spec: ContainerSpec) -> Container:
         return Container(
@@ -169,7 +329,7 @@ class FakeHost:
             created_at=self._now(),
             is_running=True,
             status="Up Less than a second",
-            ports=tuple(sorted(spec.ports, key=lambda binding: binding.container_port)),
+            ports=spec.ports,
             labels=dict(spec.labels),
         )
 
@@ -230,15 +390,29 @@ class FakeConnection:
 
     def has_image(self, image: str) -> bool:
         with self._host().call("has_image", image):
-            return _tagged(image) in self._host().images
+            names = {each.id for each in self._host()._images()} | self._host().images.keys()
+            return image in names or _tagged(image) in names
 
-    def pull(self, image: str, tell: Callable[[PullProgress], None]) -> str:
+    def pull(self, image: str, tell: Callable[[PullProgress], None]) -> Pulled:
         host = self._host()
         with host.call("pull", image):
-            image_id = host._pull(image)
-            for progress in _progress(host.images[_tagged(image)].layer_bytes):
-                tell(progress)
-            return image_id
+            pulled = host._pull(image)
+            if pulled.is_news:
+                for progress in _progress(host.images[_tagged(image)].layer_bytes):
+                    tell(progress)
+            return pulled
+
+    def search(self, term: str, most: int = 25) -> list[SearchHit]:
+        with self._host().call("search", term, most):
+            return self._host()._search(term, most)
+
+    def images(self) -> list[Image]:
+        with self._host().call("images"):
+            return self._host()._images()
+
+    def remove_image(self, image: str) -> None:
+        with self._host().call("remove_image", image):
+            self._host()._remove_image(image)
 
     def run(self, spec: ContainerSpec) -> Container:
         with self._host().call("run", spec):
@@ -256,10 +430,41 @@ class FakeConnection:
         with self._host().call("environment", container_id):
             return dict(self._host()._find(container_id).environment)
 
-    def logs(self, container_id: str, tail: int) -> str:
+    def logs(self, container_id: str, tail: int, most_bytes: int = 1_000_000) -> str:
         with self._host().call("logs", container_id, tail):
             output = self._host()._find(container_id).output
-            return "".join(f"{line}\n" for line in output[max(0, len(output) - tail) :])
+            text = "".join(f"{line}\n" for line in output[max(0, len(output) - tail) :]).encode()
+            return text[max(0, len(text) - most_bytes) :].decode(errors="replace")
+
+    def wait(self, container_id: str, timeout: timedelta) -> int | None:
+        host, left = self._host(), timeout
+        with host.call("wait", container_id, timeout):
+            running = host._find(container_id)
+        while running.container.is_running and left > timedelta(0):
+            host._sleep(min(left, _ONE_LOOK))
+            left -= _ONE_LOOK
+            with host._lock:
+                host._settle()
+                running = host._find(container_id)
+        return running.container.exit_code
+
+    def stop(self, container_id: str, grace: timedelta) -> None:
+        with self._host().call("stop", container_id, grace):
+            if self._host()._find(container_id).container.is_running:
+                self._host().stop(container_id, _KILLED)
+
+    def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
+        with self._host().call("fetch", container_id, path, most_bytes):
+            return self._host()._fetch(container_id, path, most_bytes)
+
+    def volume_size(self, volume: str) -> int | None:
+        with self._host().call("volume_size", volume):
+            files = self._host().volumes.get(volume)
+            return None if files is None else sum(map(len, files.values()))
+
+    def archive(self, volume: str, most_bytes: int) -> bytes:
+        with self._host().call("archive", volume, most_bytes):
+            return self._host()._archive(volume, most_bytes)
 
     def remove(self, container_id: str) -> None:
         with self._host().call("remove", container_id):
@@ -344,8 +549,30 @@ def _tagged(image: str) -> str:
     return image if ":" in image.rsplit("/", 1)[-1] else f"{image}:latest"
 
 
-def _image_id(tagged: str) -> str:
-    return "sha256:" + hashlib.sha256(tagged.encode()).hexdigest()
+def _image(name: str, image: FakeImage) -> Image:
+    layers = tuple(_digest(f"{name} layer {n}") for n in range(len(image.layer_bytes)))
+    return Image(
+        id=_digest(f"{name} {image.version}"),
+        names=(name,),
+        created_at=image.created_at,
+        size_bytes=sum(image.layer_bytes),
+        layers=image.layers or layers,
+        digest=_digest(f"{name} {image.version} manifest"),
+    )
+
+
+def _check(spec: ContainerSpec) -> None:
+    """What no engine would take."""
+    if not all(_VOLUME_NAME.fullmatch(mount.volume) for mount in spec.mounts):
+        raise EngineRefused("There is no such volume on the VM.")
+    if "/" in spec.files or not all(
+        path.startswith("/") and ".." not in path.split("/") for path in spec.files
+    ):
+        raise EngineRefused("That is no path of a file in a container.")
+
+
+def _digest(name: str) -> str:
+    return "sha256:" + hashlib.sha256(name.encode()).hexdigest()
 
 
 def _is_labelled(container: Container, label: str | None) -> bool:

@@ -128,7 +128,7 @@ def test_the_rate_limit_is_not_taken_for_a_missing_image() -> None:
     """Docker Hub's sentence names the image, too; people would search for a typo."""
     told = str(refusal("toomanyrequests: pull access denied by rate limit, manifest unknown"))
 
-    assert "try again in some hours" in told
+    assert "Try again in a few hours" in told
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,14 @@ DOCUMENTED = {
     "users.info": "too_many_users user_not_found user_not_visible",
     "views.open": """duplicate_external_id exchanged_trigger_id expired_trigger_id
         invalid_trigger_id view_too_large""",
+    "views.publish": "duplicate_external_id hash_conflict not_enabled view_too_large",
+    "files.getUploadURLExternal": """alt_txt_too_large file_type_not_allowed
+        file_upload_size_restricted file_uploads_disabled file_uploads_except_images_disabled
+        missing_argument snippet_too_large storage_limit_reached unknown_snippet_type
+        slack_connect_file_upload_sharing_blocked""",
+    "files.completeUploadExternal": """channel_not_found channels_limit_exceeded file_not_found
+        file_update_failed invalid_channel not_in_channel posting_to_channel_denied
+        slack_connect_blocked_file_type slack_connect_file_upload_sharing_blocked""",
     "views.update": "duplicate_external_id hash_conflict not_found view_too_large",
     "all methods": """access_denied accesslimited account_inactive deprecated_endpoint
         ekm_access_denied enterprise_is_restricted fatal_error internal_error invalid_arg_name
@@ -68,16 +76,15 @@ PASSING = {
     "team_added_to_org",
     "external_channel_migrating",
     "update_failed",
+    "file_update_failed",
 }
 RATE_LIMITS = {"ratelimited", "rate_limited"}
 # Codes of the sandbox for methods that the bot does not call.
 OTHER_METHODS = {
     "already_reacted",
     "bot_not_found",
-    "file_not_found",
     "invalid_types",
     "no_such_subteam",
-    "not_enabled",
     "thread_not_found",
 }
 

@@ -1,0 +1,92 @@
+"""Asking one VM's engine: quick questions, acts, and streams of any length."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
+
+import paramiko
+
+from bot.adapters.docker_channels import EngineApi, EngineChannels
+from bot.adapters.docker_errors import engine_errors
+from bot.adapters.ssh import ENGINE_SESSIONS, ConnectionBroke, Ssh
+
+T = TypeVar("T")
+
+# A pull keeps its session for minutes, what is streamed or stopped for seconds: of the sessions
+# some stay free for quick questions.
+PULLS_AT_ONCE = ENGINE_SESSIONS // 2
+_LONG_CALLS_AT_ONCE = ENGINE_SESSIONS // 4
+_CHUNK_BYTES = 262_144
+
+
+class EngineCalls:
+    """Raises only errors of ours."""
+
+    def __init__(self, ssh: Ssh) -> None:
+        self.ssh = ssh
+        self._channels = EngineChannels(ssh)
+        self._lock = threading.Lock()
+        self._api: EngineApi | None = None
+        self._api_transport: paramiko.Transport | None = None
+        self._long_calls = threading.BoundedSemaphore(_LONG_CALLS_AT_ONCE)
+
+    @property
+    def address(self) -> str:
+        return self.ssh.access.address
+
+    def read(self, ask: Callable[[EngineApi], T]) -> T:
+        """A quick question, asked once more when the connection broke under it."""
+        return self.again(lambda: self.act(ask))
+
+    def act(self, ask: Callable[[EngineApi], T]) -> T:
+        """Asked once."""
+        api = self.api()
+        with engine_errors(self.address):
+            return ask(api)
+
+    def act_long(self, ask: Callable[[EngineApi], T]) -> T:
+        """Asked once; takes seconds, so few go on at once."""
+        with self._long_calls:
+            return self.act(ask)
+
+    @contextmanager
+    def stream(self, path: str, name: str, params: dict[str, Any]) -> Iterator[Iterator[bytes]]:
+        """The chunks of a GET, of which no more is read than is taken.
+
+        path: of the API, with "{0}" for the name, which must have been checked.
+        """
+        api = self.api()
+        with self._long_calls, engine_errors(self.address):
+            with closing(api.opened(path, name, params)) as answer:
+                yield answer.iter_content(_CHUNK_BYTES)
+
+    @staticmethod
+    def again(read: Callable[[], T]) -> T:
+        """Read, and once more when the connection broke meanwhile."""
+        try:
+            return read()
+        except ConnectionBroke:
+            return read()
+
+    def api(self) -> EngineApi:
+        """The client, on one API version per SSH connection: the engine may have been upgraded."""
+        transport = self.ssh.transport()
+        with self._lock:
+            if self._api is None or self._api_transport is not transport:
+                self._api = self._negotiated()
+                self._api_transport = transport
+            return self._api
+
+    def close(self) -> None:
+        """Drop the connection for good."""
+        self._channels.close()
+        self.ssh.close()
+
+    def _negotiated(self) -> EngineApi:
+        with engine_errors(self.address):
+            api = EngineApi(self._channels)
+            api.agree_on_version()
+            return api
