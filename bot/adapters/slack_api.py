@@ -192,7 +192,8 @@ def _post(response_url: str, body: Answer, timeout: timedelta) -> None:
 
 def _send(upload_url: str, content: bytes, timeout: timedelta) -> None:
     """With urllib, as slack_sdk does, which below files_upload_v2 sets no time limit of ours."""
-    request = Request(upload_url, content, {"Content-Type": "application/octet-stream"})
+    with understanding():
+        request = Request(upload_url, content, {"Content-Type": "application/octet-stream"})
     if request.type not in ("http", "https"):  # urllib would open files, too
         raise refused("no_upload_url")
     try:
@@ -201,7 +202,7 @@ def _send(upload_url: str, content: bytes, timeout: timedelta) -> None:
     except ChatError as error:
         answer = error.__cause__
         if isinstance(answer, HTTPError):
-            log.info("slack: upload_url: HTTP %s", answer.code)
+            answer.close()
             retry_after = answer.headers.get("Retry-After")
             raise judged(answer.code, f"http_{answer.code}", retry_after) from None
         raise error from None  # the errors below it may name the address

@@ -14,13 +14,14 @@ import requests
 import requests.exceptions
 import urllib3.exceptions
 
-from bot.adapters.docker_errors import engine_errors, refusal, without_engine
+from bot.adapters.docker_errors import PathMissing, engine_errors, refusal, without_engine
 from bot.errors import (
     ContainerNotFound,
     EngineMissing,
     EngineRefused,
     HostError,
     HostUnreachable,
+    ImageInUse,
     ImageNotFound,
     NameTaken,
     PortTaken,
@@ -115,6 +116,17 @@ def test_our_own_mistakes_are_not_the_engines(error: Exception) -> None:
         ("write /x: no space left on device", EngineRefused),
         ("Get https://registry-1.docker.io/v2/: dial tcp: i/o timeout", EngineRefused),
         ("toomanyrequests: You have reached your pull rate limit", EngineRefused),
+        ("get nosuch: no such volume", EngineRefused),
+        (
+            "conflict: unable to remove repository reference (must force) - "
+            "container 1 is using its referenced image 2",
+            ImageInUse,
+        ),
+        (
+            "unable to delete 1 (must be forced) - image is being used by stopped container 2",
+            ImageInUse,
+        ),
+        ("Could not find the file /nope in container 1", PathMissing),
         ("something new", EngineRefused),
         ("", EngineRefused),
     ],

@@ -125,3 +125,21 @@ def test_other_rows_change_nothing(odd: dict[str, Any]) -> None:
 
     assert not fold.take(odd)
     assert fold.progress == PullProgress(0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_news"),
+    [
+        ("Status: Downloaded newer image for rocker/shiny:latest", True),
+        ("Status: Image is up to date for rocker/shiny:latest", False),
+    ],
+)
+def test_the_last_rows_tell_whether_it_is_news(status: str, is_news: bool) -> None:
+    fold = PullFold()
+    assert fold.digest is None
+
+    fold.take({"status": f"Digest: sha256:{'a' * 64}"})
+    fold.take({"status": status})
+
+    assert fold.digest == f"sha256:{'a' * 64}"
+    assert fold.is_news is is_news
