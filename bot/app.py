@@ -28,17 +28,23 @@ from bot.metrics import show_operations, show_vms
 from bot.ports import Chat, Clock, Cloud, ContainerHosts, Web
 from bot.schedule import Schedule
 from bot.services.apps import RunApp
+from bot.services.containers import RunContainer, StopContainers
+from bot.services.engine_questions import EngineQuestions
 from bot.services.fleet import Fleet
+from bot.services.images import PullImages, RemoveImage
 from bot.services.kill import KillContainers
 from bot.services.operations import Act, Operations, Runner
 from bot.services.questions import Questions
+from bot.services.tools import ShowTool
 from bot.services.vm_cancel import CancelVm
 from bot.services.vm_find import VmFinder
 from bot.services.vm_order import Identity as VmOrderIdentity
 from bot.services.vm_order import OrderVm
 from bot.services.vm_prepare import Preparation, PrepareVm
+from bot.services.vm_use import VmUse
 from bot.store import OperationStore, VmStore, open_database
 from config.settings import Policy, Settings, missing_for_serve
+from handlers.answers import Answers
 from handlers.boundary import Boundary
 from handlers.commands import grammar
 from handlers.register import register
@@ -65,12 +71,18 @@ def acts(
 ) -> Mapping[str, Act]:
     """What each kind of operation does. Tests and production share this."""
     finder = VmFinder(cloud, policy, clock)
+    use = VmUse(fleet, vms, policy)
     preparation = Preparation(cloud, hosts, vms, policy, clock)
     return {
         "vm": OrderVm(cloud, vms, identity, finder, preparation, policy, clock),
         "vm prepare": PrepareVm(vms, finder, preparation, policy, clock),
         "vm cancel": CancelVm(cloud, hosts, vms, operations, finder, policy, clock),
-        "app": RunApp(fleet, vms, web, policy),
+        "app": RunApp(use, web, policy),
+        "tool": ShowTool(use),
+        "pull": PullImages(use),
+        "rmi": RemoveImage(use),
+        "run": RunContainer(use),
+        "stop": StopContainers(fleet, vms, policy),
         "kill": KillContainers(fleet, vms, policy),
     }
 
@@ -114,9 +126,11 @@ class Core:
             policy.command,
         )
         questions = Questions(self.fleet, self.vm_store, policy, clock)
+        engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
         self.grammar = grammar(policy)
+        answering = Answers(self.grammar, questions, engines, clock)
         self.boundary = Boundary(
-            self.grammar, self.operations, questions, chat, policy.access, clock
+            self.grammar, self.operations, questions, answering, chat, policy.access, clock
         )
         self._engine = engine
 

@@ -141,6 +141,15 @@ class App(_Policy):
     path: str = Field(pattern=r"^/")
     login: str | None
     memory_mb: int | None = Field(ge=64)
+    successor: str | None = None
+
+
+class Tool(_Policy):
+    """One image without a page."""
+
+    title: str
+    image: str
+    command: tuple[str, ...] = Field(min_length=1)
 
 
 class Policy(_Policy):
@@ -153,6 +162,8 @@ class Policy(_Policy):
     access: AccessPolicy
     keep: Keep
     catalog: dict[str, App]
+    tools: dict[str, Tool]
+    toolchain: tuple[str, ...]
 
 
 class Environment(BaseModel):
@@ -287,7 +298,7 @@ def _mistakes(error: ValidationError, *, environment: bool) -> list[str]:
 def load_policy(overlay: Path | None = None) -> Policy:
     """The shipped policy with `overlay` laid over it. Raises ConfigError with every mistake."""
     mistakes: list[str] = []
-    tree = _shipped("bot.yaml") | {"catalog": _shipped("catalog.yaml")}
+    tree = _shipped("bot.yaml") | _shipped("catalog.yaml")
     tree = _laid_over(tree, _read_overlay(overlay, mistakes))
     try:
         policy = Policy.model_validate(tree)

@@ -22,8 +22,8 @@ from bot.replies import answers, modals
 from bot.replies.blocks import Reply
 from bot.services.operations import Operations
 from bot.services.questions import Questions
-from handlers.grammar import Grammar, Understood
-from handlers.help import help_reply
+from handlers.answers import Answers
+from handlers.grammar import Grammar
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Boundary:
         grammar: Grammar,
         operations: Operations,
         questions: Questions,
+        answering: Answers,
         chat: Chat,
         rules: Rules,
         clock: Clock,
@@ -60,6 +61,7 @@ class Boundary:
         self._grammar = grammar
         self._operations = operations
         self._questions = questions
+        self._answers = answering
         self._chat = chat
         self._rules = rules
         self._clock = clock
@@ -79,7 +81,9 @@ class Boundary:
             return
         if understood.command.is_question:
             COMMANDS.labels(understood.command.name, "asked").inc()
-            self._answer_later(typed, lambda language: self._reply(understood, typed, language))
+            self._answer_later(
+                typed, lambda language: self._answers.reply(understood, typed.caller, language)
+            )
             return
         recorded = self._operations.record(
             understood.request,
@@ -123,6 +127,10 @@ class Boundary:
         self._send(typed, reply)
 
     def _send(self, typed: Typed, reply: Reply) -> None:
+        """Through the response_url, else directly; a file goes to the person's own conversation."""
+        if reply.file is not None:
+            direct = self._chat.open_dm(typed.caller.user_id)
+            self._chat.share(direct, None, reply.file.name, reply.file.content, reply.text)
         try:
             self._chat.respond(
                 typed.response_url, reply.text, reply.blocks, replace=typed.replaces_buttons
@@ -135,22 +143,6 @@ class Boundary:
     def _refusal(self, error: BotError, language: str) -> Reply:
         shown = error if isinstance(error, UserError) else UserError(error.text)
         return answers.refusal_reply(shown, self._grammar.slash, language)
-
-    def _reply(self, understood: Understood, typed: Typed, language: str) -> Reply:
-        args, now = understood.request.args, self._clock.now()
-        match understood.request.kind:
-            case "help":
-                return help_reply(self._grammar, args["words"], language)
-            case "ps":
-                reports = self._questions.containers(typed.caller, args.get("vm"))
-                return answers.containers_reply(reports, now, language, self._grammar.slash)
-            case "vm list":
-                vms = self._questions.virtual_machines(
-                    typed.caller, everyones=args.get("all", False)
-                )
-                return answers.vms_reply(vms, now, language, self._grammar.slash)
-            case kind:
-                raise AssertionError(f"no answer for {kind}")
 
     def _use_up_buttons(self, typed: Typed) -> None:
         language = self._chat.member(typed.caller.user_id).language

@@ -40,7 +40,8 @@ class Param:
 class Flag:
     """An option: `--cpus N`; without `read` it takes no value.
 
-    short: its one letter, where docker's own option has one. repeats: may be given several times.
+    short: its one letter, where docker's own option has one; shown where people know it best.
+    repeats: may be given several times.
     """
 
     name: str
@@ -49,12 +50,13 @@ class Flag:
     read: Callable[[str], Any] | None = None
     example: str = ""  # a value that works
     short: str = ""
+    shows_short: bool = False
     repeats: bool = False
 
     @property
     def typed(self) -> str:
         """How it is mostly typed."""
-        return f"-{self.short}" if self.short else f"--{self.name}"
+        return f"-{self.short}" if self.shows_short else f"--{self.name}"
 
     @property
     def usage(self) -> str:
@@ -218,7 +220,7 @@ def _read_flags(command: Command, rest: list[str], args: dict[str, Any]) -> list
         name, has_value, value = word.partition("=")
         flag = command.flag(name)
         if flag is None:
-            if not word.startswith("--") and not command.flags:
+            if not word.startswith("--") and not any(each.short for each in command.flags):
                 left.append(word)  # a name that begins with a hyphen: its reader says what is wrong
                 continue
             raise _no_such_flag(command, name)

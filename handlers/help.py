@@ -45,7 +45,7 @@ def _one(grammar: Grammar, command: Command, language: str) -> Reply:
     lines = [f"{usage}\n{summary}"]
     for flag in command.flags:
         value = f" {escape(flag.metavar)}" if flag.read else ""
-        lines.append(f"• `--{flag.name}{value}` {say(flag.help, language)}")
+        lines.append(f"• `{flag.typed}{value}` {say(flag.help, language)}")
     example = say(
         Text("For example: `{line}`", line=f"{grammar.slash} {command.example}"), language
     )

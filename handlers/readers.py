@@ -77,3 +77,85 @@ def container(word: str) -> str:
     raise UserError(
         Text("`{word}` is not a container's id or name.", word=words.shortened(word)), instead="ps"
     )
+
+
+def image(word: str) -> str:
+    """An image's name with or without a tag or digest, as docker writes it."""
+    part = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+    host = r"(?:[A-Za-z0-9.-]+(?::\d{1,5})?/)?"
+    if len(word) <= 255 and re.fullmatch(
+        rf"{host}{part}(?:/{part})*(?::\w[\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?",
+        word,
+        re.ASCII,
+    ):
+        return word
+    raise UserError(
+        Text("`{word}` is not an image's name. They look like `rocker/shiny` or `r-base:4.5.1`.",
+             word=words.shortened(word))
+    )  # fmt: skip
+
+
+def term(word: str) -> str:
+    """What to search for."""
+    if re.fullmatch(r"[\w./-]{1,100}", word, re.ASCII):
+        return word
+    raise UserError(
+        Text("`{word}` cannot be searched for: use letters, digits, `.`, `-` and `/`.",
+             word=words.shortened(word))
+    )  # fmt: skip
+
+
+def container_name(word: str) -> str:
+    """A name for a new container."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,62}", word):
+        return word
+    raise UserError(
+        Text("`{word}` cannot be a container's name: letters, digits, `_`, `.` and `-`.",
+             word=words.shortened(word))
+    )  # fmt: skip
+
+
+def memory_size(word: str) -> int:
+    """Memory in MB from docker's way of writing it: `512m`, `2g`; a bare number is gigabytes."""
+    found = re.fullmatch(r"([0-9]{1,5})([mg]?)b?", word.lower())
+    megabytes = 0
+    if found:
+        megabytes = int(found[1]) * (1 if found[2] == "m" else 1024)
+    if 6 <= megabytes <= 1_048_576:
+        return megabytes
+    raise UserError(
+        Text("`{word}` is not an amount of memory. Type it like `512m` or `2g`.",
+             word=words.shortened(word))
+    )  # fmt: skip
+
+
+def cpu_share(word: str) -> float:
+    """A number of CPUs, such as 1.5."""
+    if re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,2})?", word) and 0.01 <= float(word) <= 64:
+        return float(word)
+    raise UserError(
+        Text("`{word}` is not a number of CPUs. Type it like `1` or `0.5`.",
+             word=words.shortened(word))
+    )  # fmt: skip
+
+
+def port_pair(word: str) -> list[int]:
+    """`HOST:CONTAINER`, both ports; gives [host, container]."""
+    found = re.fullmatch(r"([0-9]{1,5}):([0-9]{1,5})(?:/tcp)?", word)
+    if found and all(1 <= int(port) <= 65535 for port in found.groups()):
+        return [int(found[1]), int(found[2])]
+    raise UserError(
+        Text("`{word}` is not a pair of ports. Type it like `7777:8787`: the VM's, then the"
+             " container's.", word=words.shortened(word))
+    )  # fmt: skip
+
+
+def env_pair(word: str) -> list[str]:
+    """`NAME=value`; gives [name, value]."""
+    name, equals, value = word.partition("=")
+    if equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
+        return [name, value]
+    raise UserError(
+        Text("`{word}` is not a variable. Type it like `TZ=Asia/Seoul`.",
+             word=words.shortened(word))
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 from slack_bolt import Ack, App
 
 from bot.models import Caller
-from bot.replies.blocks import OPEN, PASSWORD, RUN
+from bot.replies.blocks import CHOOSE, OPEN, PASSWORD, RUN
 from handlers.boundary import Boundary, Typed
 
 
@@ -22,6 +22,11 @@ def register(app: App, boundary: Boundary, command: str) -> None:
 
     @app.action(_numbered(RUN))
     def on_run(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+        boundary.take(_clicked(body, action))
+        ack()
+
+    @app.action(_numbered(CHOOSE))
+    def on_choose(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
         boundary.take(_clicked(body, action))
         ack()
 
@@ -59,7 +64,8 @@ def _clicked(body: dict[str, Any], action: dict[str, Any]) -> Typed:
         key=f"{caller.team_id}:{body['trigger_id']}",
         response_url=body.get("response_url", ""),
         is_click=True,
-        replaces_buttons=bool(body.get("container", {}).get("is_ephemeral")),
+        replaces_buttons=action["action_id"].startswith(CHOOSE)
+        and bool(body.get("container", {}).get("is_ephemeral")),
     )
 
 

@@ -20,7 +20,7 @@ from bot.replies.blocks import (
     Reply,
     actions,
     button,
-    command_button,
+    choice_button,
     context,
     first_fitting,
     joined,
@@ -73,7 +73,7 @@ def refusal_reply(error: UserError, command: str, language: str) -> Reply:
         text = f"{text}\n{hint}"
     blocks: list[Block] = [section(text)]
     if error.choices:
-        buttons = [command_button(choice) for choice in error.choices]
+        buttons = [choice_button(choice) for choice in error.choices]
         blocks.append(actions(buttons, language))
     return Reply(spoken(text), blocks)
 

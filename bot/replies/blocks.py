@@ -25,6 +25,9 @@ MAX_MESSAGE = 11_500
 RUN = "run"
 """action_id of buttons whose value is a command, done as if typed."""
 
+CHOOSE = "choose"
+"""action_id of buttons like that which answer a question: used once, all of them are used up."""
+
 PASSWORD = "password"
 """action_id of buttons that show a container's password to its owner."""
 
@@ -51,19 +54,28 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """What is too long for a message."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """A message: its text is what screen readers and notifications say."""
 
     text: str
     blocks: list[Block]
+    file: File | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", cut_mrkdwn(self.text, MAX_TEXT))
 
 
-def command_button(choice: Choice, **looks: Any) -> Button:
-    """A button that runs a command."""
-    return Button(choice.label, RUN, choice.command, **looks)
+def choice_button(choice: Choice) -> Button:
+    """One of several buttons that answer a question."""
+    return Button(choice.label, CHOOSE, choice.command)
 
 
 def password_value(vm_id: str, container_id: str) -> str:

@@ -3,48 +3,40 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.errors import EngineRefused, HostError, HostUnreachable, NameTaken, PortTaken, UserError
 from bot.models import (
-    Caller,
-    Choice,
     Container,
     ContainerSpec,
     Link,
     Operation,
     Output,
     PortBinding,
-    PullProgress,
     Text,
     Vm,
-    VmState,
 )
 from bot.ports import ContainerHost, Web
-from bot.replies.answers import choices_of
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
-from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER, Fleet
+from bot.services import pulling
+from bot.services.containers import existing, kill_button
+from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER
 from bot.services.recorded import Json
-from bot.services.vm_prepare import check_not_cancelled, owned_vm
-from bot.services.work import Failed, Outcome, Stopped, Watch, Work
-from bot.store import VmStore
+from bot.services.vm_use import VmUse
+from bot.services.work import Failed, Outcome, Watch, Work
 from config.settings import App, Policy
 
 _PORTS_TRIED = 100  # beginning with the program's own
 _ONE_LOOK = timedelta(seconds=5)
 _LOG_LINES = 8
-_WAITING = frozenset({VmState.ORDERING, VmState.PREPARING})
-_MB = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class RunApp:
     """`/ds rstudio`, `/ds shiny`. Implements `bot.services.operations.Act`."""
 
-    fleet: Fleet
-    vms: VmStore
+    use: VmUse
     web: Web
     policy: Policy
 
@@ -52,30 +44,11 @@ class RunApp:
         return Text("{app}", app=self._app(op).title)
 
     def admit(self, op: Operation) -> Json:
-        vm = self._vm_for(op.caller, op.args.get("vm"), op.args["app"])
-        if vm.state is VmState.ATTENTION:
-            raise UserError(
-                Text("`{name}` needs attention first: its preparation failed.", name=vm.hostname),
-                instead=f"vm prepare {vm.hostname}",
-            )
-        if vm.state is VmState.CANCELLING:
-            raise UserError(
-                Text("`{name}` is being cancelled.", name=vm.hostname), instead="vm list"
-            )
-        return {"vm": vm.op_id, "wait": vm.state in _WAITING}
+        return self.use.admit(op.caller, op.args.get("vm"), op.args["app"])
 
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         app, limits = self._app(work.op), self.policy.timeouts
-        vm = self.vms.get(admitted["vm"])
-        work.stop_when(lambda: check_not_cancelled(self.vms, vm.op_id))
-        work.add_fact(Text("on {vm}", vm=vm.hostname))
-        if admitted["wait"]:
-            wait_limit = limits.boot + limits.connect + limits.docker
-            work.phase(
-                "vm", Text("Wait for the VM"), wait_limit, lambda watch: self._ready(watch, vm)
-            )
-        vm = self.vms.get(admitted["vm"])
-        host = self.fleet.host(vm)
+        vm, host = self.use.reach(work, admitted)
         work.phase(
             "pull",
             Text("Pull {image}", image=app.image),
@@ -97,6 +70,9 @@ class RunApp:
         )
         return self._told(app, vm, started["id"], url + app.path)
 
+    def _app(self, op: Operation) -> App:
+        return self.policy.catalog[op.args["app"]]
+
     def withdraw(self, op: Operation) -> None:
         """Nothing was reserved."""
 
@@ -105,10 +81,10 @@ class RunApp:
         again = _command(op)
         retry = Button(Text("Try again"), value=again)
         try:
-            vm = self.vms.get(admitted["vm"])
-            left = _existing(self.fleet.host(vm), _name(op))
+            vm = self.use.vms.get(admitted["vm"])
+            left = existing(self.use.fleet.host(vm), op.id)
             if left is not None and not left.is_running:
-                self.fleet.host(vm).remove(left.id)
+                self.use.fleet.host(vm).remove(left.id)
                 left = None
         except (LookupError, HostError, UserError):
             return Outcome(
@@ -122,47 +98,7 @@ class RunApp:
             Text("Container `{id}` was started and is still running.", id=left.short_id), (kill,)
         )
 
-    # --- which VM ---
-
-    def _app(self, op: Operation) -> App:
-        return self.policy.catalog[op.args["app"]]
-
-    def _vm_for(self, caller: Caller, name: str | None, app: str) -> Vm:
-        """The VM named, or the person's only one. Raises UserError with buttons to choose from."""
-        if name is not None:
-            return owned_vm(self.vms, name, caller, self.policy.access)
-        own = [vm for vm in self.vms.live(caller.user_id) if vm.state is not VmState.CANCELLING]
-        if len(own) == 1:
-            return own[0]
-        if own:
-            raise UserError(Text("On which VM?"), choices=choices_of(own, app))
-        suggested = self._free_name(app)
-        raise UserError(
-            Text("You have no VM yet. Order one first, then ask again."),
-            instead=f"vm {suggested}",
-            choices=[Choice(Text("Order VM {name}", name=suggested), f"vm {suggested}")],
-        )
-
-    def _free_name(self, app: str) -> str:
-        number = 1
-        while self.vms.named(f"{app}-{number}") is not None:
-            number += 1
-        return f"{app}-{number}"
-
     # --- phases ---
-
-    def _ready(self, watch: Watch, vm: Vm) -> Json:
-        """Until the VM is ready, or somebody has to do something about it."""
-
-        def look() -> Json | None:
-            state = self.vms.get(vm.op_id).state
-            if state is VmState.READY:
-                return {}
-            if state in _WAITING:
-                return None
-            raise Stopped(Text("The VM did not become ready. Its own message says why."))
-
-        return watch.until(look, self.policy.poll.host)
 
     def _pull(self, watch: Watch, host: ContainerHost, image: str) -> Json:
         """Until the image is on the VM. Pulling again what is partly there goes on where it was."""
@@ -170,9 +106,8 @@ class RunApp:
         def look() -> Json:
             if host.has_image(image):
                 watch.conclude(watch.conclusion or Text("was there already"))
-                return {}
-            watch.conclude(Text("pulled"))
-            host.pull(image, lambda progress: watch.tell(_shown(progress)))
+            else:
+                pulling.pull(watch, host, image)
             return {}
 
         return watch.until(look, self.policy.poll.host)
@@ -181,7 +116,7 @@ class RunApp:
         """Until the container runs. It has a name of its own, so a lost answer is looked up."""
 
         def look() -> Container:
-            there = _existing(host, _name(op))
+            there = existing(host, op.id)
             if there is not None and there.status.startswith("Created"):
                 host.remove(there.id)  # made, not started: a crash came between
                 there = None
@@ -233,7 +168,7 @@ class RunApp:
         if app.login is not None:
             value = password_value(vm.op_id, container_id)
             buttons.append(Button(Text("Show password"), PASSWORD, value))
-        buttons.append(_kill_button(container_id))
+        buttons.append(kill_button(container_id))
         sentence = Text("*{app}* is ready: {link}", app=app.title, link=Link(url))
         if app.login is not None:
             sentence = Text(
@@ -272,34 +207,9 @@ def _spec(app: App, op: Operation, port: int) -> ContainerSpec:
     )
 
 
-def _existing(host: ContainerHost, name: str) -> Container | None:
-    found: Sequence[Container] = host.containers(all=True, label=OPERATION)
-    return next((one for one in found if one.name == name), None)
-
-
-def _shown(progress: PullProgress) -> Text:
-    """How far a pull is: "120 of 370 MB, 3 of 7 layers"."""
-    return Text(
-        "{done} of {total} MB, layers: {layers} of {all}",
-        done=progress.done_bytes // _MB,
-        total=progress.total_bytes // _MB,
-        layers=progress.layers_done,
-        all=progress.layers_total,
-    )
-
-
 def _ended(container: Container, log: str) -> Text:
     return Text(
         "The container stopped by itself ({status}). Its last output:\n{log}",
         status=container.status,
         log=Output(log),
-    )
-
-
-def _kill_button(container_id: str) -> Button:
-    return Button(
-        Text("Kill"),
-        value=f"kill {container_id[:12]}",
-        style="danger",
-        confirm=Text("Kill this container? What it holds outside a volume is lost."),
     )

@@ -34,21 +34,25 @@ class Questions:
     policy: Policy
     clock: Clock
 
-    def containers(self, caller: Caller, vm_name: str | None) -> list[VmReport]:
+    def containers(
+        self, caller: Caller, vm_name: str | None, *, all: bool = False, latest: bool = False
+    ) -> list[VmReport]:
         """The running containers on one VM, or on all of the person's.
 
+        all: also those that have ended. latest: only the newest of each VM, running or not.
         Raises UserError when there is no such VM, or none at all.
         """
         wanted = self._wanted(caller, vm_name)
         ready = [vm for vm in wanted if vm.address and vm.host_key]
-        surveyed = {each.vm.op_id: each for each in self.fleet.survey(ready)}
+        surveyed = {each.vm.op_id: each for each in self.fleet.survey(ready, all=all or latest)}
         reports = []
         for vm in wanted:
             answer = surveyed.get(vm.op_id)
             if answer is None:
                 reports.append(VmReport(vm))
             else:
-                shown = [self._shown(vm, one, caller) for one in answer.containers]
+                listed = answer.containers[:1] if latest else answer.containers
+                shown = [self._shown(vm, one, caller) for one in listed]
                 reports.append(VmReport(vm, shown, answer.trouble))
         return reports
 

@@ -26,7 +26,7 @@ from bot.adapters.slack_api import SlackAccess
 from bot.adapters.slack_http import SlackRequests
 from bot.adapters.slack_socket import SlackSocket
 from bot.app import Core
-from bot.models import HostAccess
+from bot.models import HostAccess, SearchHit
 from config.settings import Policy, load_policy
 from handlers.commands import grammar as grammar_of
 from handlers.manifest import manifest
@@ -134,12 +134,23 @@ def everything() -> dict[str, FakeImage]:
     return {app.image: FakeImage() for app in load_policy().catalog.values()}
 
 
+def vm_of_ours(clock: FakeClock) -> FakeHost:
+    """A VM that can pull and search as in the walk-through."""
+    host = FakeHost(catalogue=everything(), now=clock.now, sleep=clock.sleep)
+    host.index = [
+        SearchHit("opencpu/rstudio", "Docker image with opencpu and rstudio", 5, False, True),
+        SearchHit("rocker/rstudio", "", 26, False, True),
+        SearchHit("rhee/rstudio", "", 0, False, True),
+    ]
+    return host
+
+
 @contextmanager
 def scenario(transport: str, directory: Path) -> Iterator[Scenario]:
     """The bot over one transport: "socket" or "http"."""
     policy, clock = load_policy(), FakeClock()
     cloud = FakeCloud(clock)
-    hosts = FakeHosts(anywhere=lambda access: FakeHost(catalogue=everything(), now=clock.now))
+    hosts = FakeHosts(anywhere=lambda access: vm_of_ours(clock))
     web = FakeWeb(hosts)
     with SlackSandbox(manifest(grammar_of(policy), transport)) as slack:
         chat = SlackChat(SlackAccess(slack.bot_token, slack.api_url), SystemClock())

@@ -1,0 +1,302 @@
+"""Containers of any image: run with docker's own words, and stopped."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+from bot.errors import (
+    ContainerNotFound,
+    EngineRefused,
+    HostError,
+    HostUnreachable,
+    NameTaken,
+    PortTaken,
+    UserError,
+)
+from bot.models import Container, ContainerSpec, Link, Operation, Output, PortBinding, Text, Vm
+from bot.ports import ContainerHost
+from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
+from bot.services import pulling
+from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER, Fleet
+from bot.services.recorded import Json
+from bot.services.vm_use import VmUse
+from bot.services.work import Failed, Outcome, Watch, Work
+from bot.store import VmStore
+from config.settings import App, Policy
+
+_SETTLES = timedelta(seconds=2)
+"""A container that ends within this time is told as one that ended at once."""
+
+_PORTS_TRIED = 100
+_LOG_LINES = 20
+_GRACE = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, slots=True)
+class RunContainer:
+    """`/ds run IMAGE …`. Implements `bot.services.operations.Act`."""
+
+    use: VmUse
+
+    def title(self, op: Operation) -> Text:
+        return Text("Run {image}", image=op.args["image"])
+
+    def admit(self, op: Operation) -> Json:
+        return self.use.admit(op.caller, op.args.get("vm"), f"run {op.args['image']}")
+
+    def carry_out(self, work: Work, admitted: Json) -> Outcome:
+        vm, host = self.use.reach(work, admitted)
+        limits, image = self.use.policy.timeouts, work.op.args["image"]
+        work.phase(
+            "pull",
+            Text("Pull {image}", image=image),
+            limits.pull,
+            lambda watch: self._pull(watch, host, image),
+        )
+        started = work.phase(
+            "start",
+            Text("Start the container"),
+            limits.start,
+            lambda watch: self._start(watch, host, work.op),
+        )
+        ended = work.phase(
+            "settle",
+            Text("See whether it keeps running"),
+            limits.start,
+            lambda watch: self._settle(watch, host, started["id"]),
+        )
+        return self._told(vm, host, work.op, started["id"], ended)
+
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
+
+    def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
+        """A container that was made and never started is removed."""
+        try:
+            host = self.use.fleet.host(self.use.vms.get(admitted["vm"]))
+            left = existing(host, op.id)
+            if left is not None and not left.is_running:
+                host.remove(left.id)
+                left = None
+        except (LookupError, HostError, UserError):
+            left = None
+        if left is None:
+            return Outcome(Text("No container was left behind."))
+        return Outcome(
+            Text("Container `{id}` was started and is still running.", id=left.short_id),
+            (kill_button(left.id),),
+        )
+
+    def _pull(self, watch: Watch, host: ContainerHost, image: str) -> Json:
+        """As docker does: only when the VM has no such image."""
+
+        def look() -> Json:
+            if host.has_image(image):
+                watch.conclude(watch.conclusion or Text("was there already"))
+            else:
+                pulling.pull(watch, host, image)
+            return {}
+
+        return watch.until(look, self.use.policy.poll.host)
+
+    def _start(self, watch: Watch, host: ContainerHost, op: Operation) -> Json:
+        """Until it was started. It carries the operation's id, so a lost answer is looked up."""
+
+        def look() -> Json:
+            there = existing(host, op.id)
+            if there is not None and there.status.startswith("Created"):
+                host.remove(there.id)  # made, not started: a crash came between
+                there = None
+            container = there or self._run(watch, host, op)
+            return {"id": container.id}
+
+        return watch.until(look, self.use.policy.poll.host)
+
+    def _run(self, watch: Watch, host: ContainerHost, op: Operation) -> Container:
+        spec = _spec(op, self.use.policy)
+        taken = {each.host_port for one in host.containers() for each in one.ports}
+        for _ in range(_PORTS_TRIED):
+            moved = _moved(spec, taken)
+            try:
+                container = host.run(moved)
+            except PortTaken:
+                taken |= {each.host_port for each in moved.ports}  # by something else: try others
+                continue
+            except NameTaken as error:
+                if existing(host, op.id) is None:
+                    raise
+                raise HostUnreachable(error.text) from error  # another attempt's: look again
+            changed = [
+                (was.host_port, now.host_port)
+                for was, now in zip(spec.ports, moved.ports, strict=True)
+                if was != now
+            ]
+            for wanted, used in changed[:1]:
+                watch.conclude(
+                    Text(
+                        "port {port}, because {taken} is in use", port=str(used), taken=str(wanted)
+                    )
+                )
+            return container
+        raise EngineRefused(Text("No port near the ones you asked for is free on the VM."))
+
+    def _settle(self, watch: Watch, host: ContainerHost, container_id: str) -> Json:
+        """Its exit code, None when it runs on; "gone" when it has removed itself."""
+        try:
+            exit_code = host.wait(container_id, _SETTLES)
+        except ContainerNotFound:
+            watch.conclude(Text("ended and removed itself"))
+            return {"gone": True, "exit_code": None, "log": ""}
+        if exit_code is None:
+            watch.conclude(Text("it does"))
+            return {"gone": False, "exit_code": None, "log": ""}
+        watch.conclude(Text("ended with exit code {code}", code=str(exit_code)))
+        log = host.logs(container_id, _LOG_LINES)[-1500:]
+        return {"gone": False, "exit_code": exit_code, "log": log}
+
+    def _told(
+        self, vm: Vm, host: ContainerHost, op: Operation, container_id: str, ended: Json
+    ) -> Outcome:
+        short_id = container_id[:12]
+        if ended["gone"]:
+            return Outcome(Text("The container ended at once and removed itself, as `--rm` asks."))
+        if ended["exit_code"] is not None:
+            sentence = Text(
+                "Container `{id}` ended at once, with exit code {code}. Its output:\n{log}",
+                id=short_id,
+                code=str(ended["exit_code"]),
+                log=Output(ended["log"]),
+            )
+            return Outcome(sentence, (kill_button(container_id),))
+        links, buttons = self._pages(vm, host, op, container_id)
+        if not links:
+            return Outcome(Text("Container `{id}` is running.", id=short_id), tuple(buttons))
+        return Outcome(
+            Text("Container `{id}` is running: {links}", id=short_id, links=links), tuple(buttons)
+        )
+
+    def _pages(
+        self, vm: Vm, host: ContainerHost, op: Operation, container_id: str
+    ) -> tuple[list[Link], list[Button]]:
+        """Every published port as an address; a container that is gone meanwhile has none."""
+        try:
+            ports = host.get(container_id).ports
+        except HostError:
+            ports = ()
+        links = [Link(f"http://{vm.address}:{each.host_port}/") for each in ports]
+        buttons = [Button(Text("Open"), OPEN, url=link.url, style="primary") for link in links[:1]]
+        app = _catalogued(op, self.use.policy)
+        if app is not None and app.login:
+            value = password_value(vm.op_id, container_id)
+            buttons.append(Button(Text("Show password"), PASSWORD, value))
+        return links, [*buttons, kill_button(container_id)]
+
+
+@dataclass(frozen=True, slots=True)
+class StopContainers:
+    """`/ds stop ID…`: they end cleanly and stay. Implements `bot.services.operations.Act`."""
+
+    fleet: Fleet
+    vms: VmStore
+    policy: Policy
+
+    def title(self, op: Operation) -> Text:
+        return Text("Stop {ids}", ids=op.args["ids"])
+
+    def admit(self, op: Operation) -> Json:
+        located = self.fleet.locate(op.args["ids"], op.args.get("vm"), op.caller)
+        return {
+            "targets": [
+                {"vm": one.vm.op_id, "id": one.container.id, "name": one.container.name}
+                for one in located
+            ]
+        }
+
+    def carry_out(self, work: Work, admitted: Json) -> Outcome:
+        for target in admitted["targets"]:
+            vm = self.vms.get(target["vm"])
+            work.phase(
+                f"stop {target['id'][:12]}",
+                Text("{name} on {vm}", name=target["name"], vm=vm.hostname),
+                self.policy.timeouts.start,
+                partial(self._stop, target),
+            )
+        names = [target["name"] for target in admitted["targets"]]
+        return Outcome(Text("Stopped: {names}. Their files are still there.", names=names))
+
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
+
+    def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
+        return Outcome(
+            Text("See what still runs with `{command} ps`.", command=self.policy.command)
+        )
+
+    def _stop(self, target: Json, watch: Watch) -> Json:
+        def look() -> Json:
+            self.fleet.host(self.vms.get(target["vm"])).stop(target["id"], _GRACE)
+            return {}
+
+        return watch.until(look, self.policy.poll.host)
+
+
+def existing(host: ContainerHost, op_id: str) -> Container | None:
+    """The container that an operation has made, if there is one."""
+    return next(iter(host.containers(all=True, label=f"{OPERATION}={op_id}")), None)
+
+
+def kill_button(container_id: str) -> Button:
+    """Kills a container, after asking."""
+    return Button(
+        Text("Kill"),
+        value=f"kill {container_id[:12]}",
+        style="danger",
+        confirm=Text("Kill this container? What it holds outside a volume is lost."),
+    )
+
+
+def _catalogued(op: Operation, policy: Policy) -> App | None:
+    """The program of the catalogue that an image is, if it is one."""
+    image = op.args["image"].removesuffix(":latest")
+    return next((app for app in policy.catalog.values() if app.image == image), None)
+
+
+def _spec(op: Operation, policy: Policy) -> ContainerSpec:
+    """The container that was asked for. A program with a login gets a password of its own."""
+    args, app = op.args, _catalogued(op, policy)
+    environment = dict(args.get("env") or [])
+    labels = {
+        OWNER: op.caller.user_id,
+        OPERATION: op.id,
+        CHANNEL: op.caller.channel_id,
+    }
+    if app is not None and app.login:
+        environment.setdefault("PASSWORD", secrets.token_urlsafe(15))
+        labels[APP] = next(name for name, one in policy.catalog.items() if one is app)
+    return ContainerSpec(
+        name=args.get("name") or f"run-{op.id}",
+        image=args["image"],
+        ports=tuple(PortBinding(inside, outside) for outside, inside in args.get("publish") or []),
+        environment=environment,
+        labels=labels,
+        memory_mb=args.get("memory"),
+        cpus=args.get("cpus"),
+        command=tuple(args.get("command") or ()),
+        publishes_all=args.get("publish-all", False),
+        removes_itself=args.get("rm", False),
+    )
+
+
+def _moved(spec: ContainerSpec, taken: set[int]) -> ContainerSpec:
+    """The same container at ports that are free: each the next one above what was asked for."""
+    used, ports = set(taken), []
+    for each in spec.ports:
+        port = each.host_port
+        while port in used and port < 65535:
+            port += 1
+        used.add(port)
+        ports.append(replace(each, host_port=port))
+    return replace(spec, ports=tuple(ports))

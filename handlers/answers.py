@@ -1,0 +1,68 @@
+"""The answer to each question: asks the services, has the replies word it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.models import Caller
+from bot.ports import Clock
+from bot.replies import answers, engine_answers
+from bot.replies.blocks import Reply
+from bot.services.engine_questions import EngineQuestions
+from bot.services.questions import Questions
+from handlers.grammar import Grammar, Understood
+from handlers.help import help_reply
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answers everything that changes nothing. Raises UserError and OutsideError."""
+
+    grammar: Grammar
+    questions: Questions
+    engines: EngineQuestions
+    clock: Clock
+
+    def reply(self, understood: Understood, caller: Caller, language: str) -> Reply:
+        """The answer to one question, for one person."""
+        match understood.request.kind:
+            case "help":
+                return help_reply(self.grammar, understood.request.args["words"], language)
+            case "ps" | "vm list":
+                return self._of_the_fleet(understood, caller, language)
+            case _:
+                return self._of_an_engine(understood, caller, language)
+
+    def _of_the_fleet(self, understood: Understood, caller: Caller, language: str) -> Reply:
+        args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash
+        if understood.request.kind == "vm list":
+            vms = self.questions.virtual_machines(caller, everyones=args.get("all", False))
+            return answers.vms_reply(vms, now, language, slash)
+        reports = self.questions.containers(
+            caller, args.get("vm"), all=args.get("all", False), latest=args.get("latest", False)
+        )
+        return answers.containers_reply(reports, now, language, slash)
+
+    def _of_an_engine(self, understood: Understood, caller: Caller, language: str) -> Reply:
+        args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash
+        vm_name = args.get("vm")
+        match understood.request.kind:
+            case "search":
+                term, stars = args["term"], args.get("stars", 0)
+                vm, hits = self.engines.search(caller, term, stars, vm_name)
+                return engine_answers.search_reply(term, hits, vm, language, slash)
+            case "images":
+                vm, images, in_use = self.engines.images(caller, vm_name)
+                return engine_answers.images_reply(images, in_use, vm, now, language, slash)
+            case "info":
+                vm, engine = self.engines.info(caller, vm_name)
+                return engine_answers.info_reply(engine, vm, language)
+            case "logs":
+                container, log = self.engines.logs(caller, args["id"], args.get("tail"))
+                return engine_answers.logs_reply(container.name, log, language)
+            case "url":
+                return engine_answers.urls_reply(
+                    self.engines.urls(caller, args.get("id")), language
+                )
+            case kind:
+                raise AssertionError(f"no answer for {kind}")
