@@ -111,6 +111,10 @@ class CloudUnknown(CloudError):
     is_passing = True
 
 
+class CloudHeld(CloudUnknown):
+    """SoftLayer took an order and names no VM yet, as when a person must approve it first."""
+
+
 class HostError(OutsideError):
     """A VM or its Docker Engine did not do what was asked."""
 

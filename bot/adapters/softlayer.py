@@ -33,7 +33,7 @@ from bot.adapters.softlayer_guests import (
     template_of_order,
     vm_of,
 )
-from bot.errors import CloudBusy, CloudNotFound, CloudRefused, CloudUnknown
+from bot.errors import CloudBusy, CloudHeld, CloudNotFound, CloudRefused, CloudUnknown
 from bot.models import CloudVm, Offers, Text, VmOrder, VmSpec
 from bot.ports import Clock
 
@@ -152,7 +152,7 @@ class SoftLayerCloud:
         row = self._api.act("Virtual_Guest", "createObject", template)
         with understanding():
             if not row.get("id"):  # held for approval in spite of immediateApprovalOnlyFlag
-                raise CloudUnknown(Text("SoftLayer took the order but has not named the VM yet."))
+                raise CloudHeld(Text("SoftLayer took the order but has not named the VM yet."))
             return replace(  # what createObject's answer, being unmasked, leaves out
                 vm_of(row),
                 request_id=order.request_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.errors import CloudNotFound, CloudRefused, UserError
-from bot.models import HostAccess, Operation, OperationState, Text, Vm, VmState
+from bot.models import HostAccess, Operation, Text, Vm, VmState
 from bot.money import cost_of
 from bot.ports import Clock, Cloud, ContainerHosts
 from bot.replies.blocks import Button
@@ -92,8 +92,10 @@ class CancelVm:
         return known
 
     def _has_ended(self, op_id: str) -> bool:
-        state: OperationState = self.operations.get(op_id).state
-        return state.is_final
+        try:
+            return self.operations.get(op_id).state.is_final
+        except LookupError:  # so long ago that it is forgotten
+            return True
 
     def _cancel(self, watch: Watch, vm: Vm, cloud_id: int) -> Json:
         """Until SoftLayer lets it go: it refuses while a transaction runs on the VM."""
@@ -104,7 +106,10 @@ class CancelVm:
             try:
                 found = self.cloud.get(cloud_id)
             except CloudNotFound:
-                return None if is_new and self.clock.now() < shown_by else {}
+                if is_new and self.clock.now() < shown_by:
+                    return None
+                self.finder.cancel_twins(vm, cloud_id)
+                return {}
             if found.hostname != vm.hostname:
                 raise CloudRefused(
                     Text(
@@ -114,6 +119,7 @@ class CancelVm:
                     )
                 )
             self.cloud.cancel(cloud_id)
+            self.finder.cancel_twins(vm, cloud_id)
             return {}
 
         return watch.until(look, self.policy.poll.cloud)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,49 +28,59 @@ class VmFinder:
     def settle(self, watch: Watch, vm: Vm) -> CloudVm | None:
         """The VM that an order without an answer has made; None when surely none will come.
 
-        Surely: the list was read, without it, after the settle time. Of two, the older is kept and
-        the other cancelled. Raises CloudUnknown when the list cannot be read.
+        Surely: the list was read, without it, after the settle time. Of two, the older is meant.
+        Raises CloudUnknown when the list cannot be read.
         """
         watch.tell(Text("no answer from SoftLayer, looking for the VM"))
-        quiet_from = self.clock.now() + self.policy.timeouts.settle
-        give_up_at = quiet_from + self.policy.timeouts.settle
+        settle, pause = self.policy.timeouts.settle, self.policy.poll.cloud
+        waited = timedelta(0)  # slept, not read off a clock: one that is set would order twice
         while True:
-            now = self.clock.now()
             try:
                 ours = self.made_by(vm)
             except CloudUnknown:
-                if now >= give_up_at:
+                if waited >= 2 * settle:
                     raise
             else:
                 if ours:
-                    self._cancel(ours[1:])
                     return ours[0]
-                if now >= quiet_from:
+                if waited >= settle:
                     return None
-            self.clock.sleep(self.policy.poll.cloud)
+            self.clock.sleep(pause)
+            waited += pause
 
     def made_by(self, vm: Vm) -> list[CloudVm]:
         """The VMs that this request made, oldest first.
 
-        One whose user data cannot be read counts when it is younger than the request, which made
-        sure that the name was free.
+        Where none carries its id, those whose user data cannot be read count when they are younger
+        than the request, which made sure that the name was free.
         """
+        named = self.cloud.find(vm.hostname, vm.domain)
+        marked = [each for each in named if each.request_id == vm.op_id]
         earliest = vm.asked_at - _CLOCKS_DIFFER
-        return [
-            each
-            for each in self.cloud.find(vm.hostname, vm.domain)
-            if each.request_id == vm.op_id
-            or (each.request_id is None and each.ordered_at >= earliest)
+        return marked or [
+            each for each in named if each.request_id is None and each.ordered_at >= earliest
         ]
 
     def cancel_twins(self, vm: Vm, kept_id: int) -> None:
-        """Cancel whatever else the same request has made."""
-        self._cancel(each for each in self.made_by(vm) if each.id != kept_id)
+        """Cancel whatever else the same request has made. Raises CloudError when nobody can tell.
 
-    def _cancel(self, twins: Iterable[CloudVm]) -> None:
-        for twin in twins:
-            log.error("two VMs for one request: cancelling %s (%s)", twin.id, twin.hostname)
+        Only what carries its id: another VM of that name may be anybody's.
+        """
+        for each in self.made_by(vm):
+            if each.request_id == vm.op_id and each.id != kept_id:
+                log.error("two VMs for one request: cancelling %s (%s)", each.id, each.hostname)
+                self._cancel(each)
+
+    def _cancel(self, twin: CloudVm) -> None:
+        """SoftLayer cancels nothing that it is still making, so that is waited for."""
+        waited, pause = timedelta(0), self.policy.poll.cloud
+        while True:
             try:
                 self.cloud.cancel(twin.id)
+                return
             except CloudError as error:
-                log.error("the second VM %s could not be cancelled: %s", twin.id, error)
+                if not error.is_passing or waited >= self.policy.timeouts.cancel:
+                    log.error("the second VM %s could not be cancelled: %s", twin.id, error)
+                    return
+            self.clock.sleep(pause)
+            waited += pause

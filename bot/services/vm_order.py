@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from bot.errors import CloudError, CloudRefused, CloudUnknown, UserError
+from bot.errors import CloudError, CloudHeld, CloudRefused, CloudUnknown, UserError
 from bot.models import (
     CloudVm,
     Offers,
@@ -99,15 +99,17 @@ class OrderVm:
             limits.settle,
             lambda watch: self._order(watch, vm, sold),
         )
+        self.identity.forget(vm.op_id)
         work.step("label", lambda: self._label(vm, ordered["id"]))
         outcome = self.preparation.carry_out(work, self.vms.get(vm.op_id))
-        self.identity.forget(vm.op_id)
+        work.step("twins", lambda: self._cancel_twins(vm, ordered["id"]))
         return outcome
 
     def withdraw(self, op: Operation) -> None:
         self.vms.gone(op.id, self.clock.now())
 
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
+        self.identity.forget(op.id)  # nothing is ordered any more: going on only looks for it
         try:
             vm = self.vms.get(op.id)
         except LookupError:
@@ -234,27 +236,34 @@ class OrderVm:
                 raise
             except CloudUnknown as error:
                 log.warning("order %s: no answer; looking for the VM", vm.op_id, exc_info=error)
+                trouble = error
             found = self.finder.settle(watch, vm)
             if found is not None:
                 return found
+            if isinstance(trouble, CloudHeld):
+                raise trouble
         raise CloudUnknown(Text("SoftLayer did not say whether it took the order."))
 
     def _label(self, vm: Vm, cloud_id: int) -> Json:
-        """Say on the VM whose it is, and cancel a second one that the same request made.
-
-        Not a reason to fail: what is missing is put right by the next sweep.
-        """
+        """Say on the VM whose it is. Not a reason to fail: its user data says it too."""
         tags = frozenset({TAG, f"ds-owner-{vm.owner_id}", f"ds-op-{vm.op_id}"})
         notes = {"by": TAG, "owner": vm.owner_id, "op": vm.op_id, "lease_end": None}
         for wait in (*[self.policy.poll.cloud] * 3, None):
             try:
                 self.cloud.label(cloud_id, tags, json.dumps(notes))
-                self.finder.cancel_twins(vm, cloud_id)
                 return {}
             except CloudError as error:
                 log.warning("VM %s could not be labelled: %s", cloud_id, error)
                 if wait is not None:
                     self.clock.sleep(wait)
+        return {}
+
+    def _cancel_twins(self, vm: Vm, cloud_id: int) -> Json:
+        """By now an order that was thought lost is shown. Cancelling the VM looks once more."""
+        try:
+            self.finder.cancel_twins(vm, cloud_id)
+        except CloudError as error:
+            log.warning("VM %s: nobody can tell whether it was ordered twice: %s", cloud_id, error)
         return {}
 
 

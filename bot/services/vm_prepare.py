@@ -93,17 +93,19 @@ class Preparation:
     def _boot(self, watch: Watch, vm: Vm) -> Json:
         """Until it is provisioned, running, addressed and in no transaction."""
         assert vm.cloud_id is not None
-        cloud_id = vm.cloud_id
-        not_listed_until = self.clock.now() + self.policy.timeouts.settle
+        cloud_id, settle = vm.cloud_id, self.policy.timeouts.settle
+        gone_from = self.clock.now() + settle
 
         def look() -> str | None:
+            nonlocal gone_from
             try:
                 found = self.cloud.get(cloud_id)
             except CloudNotFound:
-                if self.clock.now() < not_listed_until:  # it may be listed late
+                if self.clock.now() < gone_from:  # it may be listed late, and one answer be wrong
                     return None
                 self.vms.gone(vm.op_id, self.clock.now())
                 raise
+            gone_from = self.clock.now() + settle
             if found.transaction:
                 watch.tell(Text("{transaction}", transaction=found.transaction))
             return (found.public_ip or found.private_ip) if found.is_ready else None

@@ -14,7 +14,14 @@ from bot.models import Text
 
 DRAWN = re.compile(r"^    (?P<branch>[│ ├└─]*)(?P<name>[A-Z]\w+)(  .*)?$")
 INDENT = 4  # characters per level of the drawing
-PASSING = {"CloudBusy", "CloudUnknown", "HostUnreachable", "EngineMissing", "ChatUnknown"}
+PASSING = {
+    "CloudBusy",
+    "CloudHeld",
+    "CloudUnknown",
+    "HostUnreachable",
+    "EngineMissing",
+    "ChatUnknown",
+}
 
 
 def classes() -> dict[str, type[BotError]]:
