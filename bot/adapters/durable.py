@@ -9,7 +9,8 @@ _get_wf_invoke_func). We want neither: SoftLayer being away for a minute must no
 the act is called outside of DBOS's step, which only ever gets a finished result; an exception
 travels out of the operation as AttemptEnded, which the operation cannot catch, and the operation is
 begun again in the same thread after a pause, as a new attempt that finds what is recorded. When
-the tries are used up, `on_crash` is told and the workflow ends. Tries are counted per process: a
+the tries are used up, `on_crash` is told, again and again while it raises (the database may be away
+for longer than all tries took), and the workflow ends. Tries are counted per process: a
 restart gives all of them anew. An expected failure is a value that the act returns.
 
 Where it is kept. On SQLite in a file of its own, `operations.db` in the home directory: while 100
@@ -30,6 +31,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
@@ -52,6 +54,8 @@ from bot.ports import Journal
 
 RETRIES = (timedelta(seconds=1), timedelta(seconds=10), timedelta(seconds=60))
 """Pauses before an operation that raised is tried again."""
+
+_UNTOLD = timedelta(minutes=1)  # until it is tried again to tell that an operation is given up
 
 TEMPORARY_FAILURE = 75
 """Exit status that asks a supervisor for a restart (EX_TEMPFAIL, sysexits.h)."""
@@ -246,10 +250,15 @@ class DurableEngine:
             self._closing.wait(pause.total_seconds())
 
     def _give_up(self, op_id: str, error: Exception) -> None:
-        try:
-            self._on_crash(op_id, error)
-        except Exception:
-            _log.exception("nobody could be told that operation %s was given up", op_id)
+        """Tell it, however long that takes: once the workflow has ended, nobody looks again."""
+        for pause in chain(self._retries, repeat(_UNTOLD)):
+            try:
+                self._on_crash(op_id, error)
+                return
+            except Exception:
+                _log.exception("nobody could be told that operation %s is given up", op_id)
+            self._closing.wait(pause.total_seconds())
+            self._stop_if_closing()
 
     def _attempt(self, op_id: str, recorded: dict[str, str]) -> Exception | None:
         """Run the operation once; returns what it raised."""

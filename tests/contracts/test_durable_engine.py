@@ -16,7 +16,14 @@ from bot.adapters.durable import DurableEngine
 from bot.adapters.durable_journal import JournalMisuse
 from bot.errors import ConfigError
 from bot.ports import Journal
-from tests.contracts.durable_worlds import A_WHILE, DbosWorld, NewDbosWorld, Script, eventually
+from tests.contracts.durable_worlds import (
+    A_WHILE,
+    RETRIES,
+    DbosWorld,
+    NewDbosWorld,
+    Script,
+    eventually,
+)
 
 pytest_plugins = ["tests.postgres", "tests.contracts.durable_fixtures"]
 
@@ -25,18 +32,43 @@ def _engine(url: str, home: Path) -> DurableEngine:
     return DurableEngine(url, home, Script(), on_crash=lambda op_id, error: None)
 
 
-def test_who_fails_to_be_told_of_a_crash_stops_nothing(new_dbos: NewDbosWorld) -> None:
+def test_a_crash_is_told_until_it_is_taken_down(new_dbos: NewDbosWorld) -> None:
+    """Whoever is told writes to a database that may be away longer than all tries took."""
     script = Script()
     script.failures["a"] = [OSError()] * 9
     world = new_dbos(script)
+    told: list[str] = []
+
+    def is_taken_down_at_last(op_id: str, error: Exception) -> None:
+        told.append(op_id)
+        if len(told) <= RETRIES:
+            raise OSError
+
+    world.engine._on_crash = is_taken_down_at_last
+    world.start("op-1")
+
+    world.await_end("op-1")
+    assert told == ["op-1"] * (RETRIES + 1)
+
+
+def test_a_crash_that_cannot_be_told_is_told_by_the_next_process(new_dbos: NewDbosWorld) -> None:
+    script = Script()
+    script.failures["a"] = [OSError()] * 99
+    world = new_dbos(script)
+    tried = threading.Event()
 
     def cannot_be_told(op_id: str, error: Exception) -> None:
+        tried.set()
         raise OSError
 
     world.engine._on_crash = cannot_be_told
     world.start("op-1")
+    assert tried.wait(A_WHILE.total_seconds())
+
+    world.restart()
 
     world.await_end("op-1")
+    assert [op_id for op_id, _ in world.crashes] == ["op-1"]
 
 
 def test_a_step_from_another_thread_is_a_misuse(new_dbos: NewDbosWorld) -> None:
