@@ -124,6 +124,7 @@ class Core:
             clock,
             policy.access,
             policy.command,
+            ended=lambda op: self.boundary.refresh_home(op.caller.user_id),
         )
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))

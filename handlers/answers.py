@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bot.models import Caller
 from bot.ports import Clock
 from bot.replies import answers, engine_answers
 from bot.replies.blocks import Reply
+from bot.replies.home import home_view
 from bot.services.engine_questions import EngineQuestions
 from bot.services.questions import Questions
 from handlers.grammar import Grammar, Understood
@@ -32,6 +34,12 @@ class Answers:
                 return self._of_the_fleet(understood, caller, language)
             case _:
                 return self._of_an_engine(understood, caller, language)
+
+    def home(self, caller: Caller, language: str) -> dict[str, Any]:
+        """The App Home of one person."""
+        reports = self.questions.owned(caller)
+        programs = {word: app.title for word, app in self.questions.policy.catalog.items()}
+        return home_view(reports, programs, self.clock.now(), language, self.grammar.slash)
 
     def _of_the_fleet(self, understood: Understood, caller: Caller, language: str) -> Reply:
         args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash

@@ -40,7 +40,7 @@ class Typed:
     line: str
     caller: Caller
     key: str
-    response_url: str
+    response_url: str | None  # None: on the Home tab there is none
     is_click: bool = False
     replaces_buttons: bool = False  # the buttons came in a private answer: they are used up now
 
@@ -101,6 +101,13 @@ class Boundary:
         """Open a modal with a container's password, for its owner."""
         self._later(lambda: self._show_password(caller, trigger_id, value))
 
+    def refresh_home(self, user_id: str) -> None:
+        """Show a person's App Home as it is now: it was opened, or something of theirs changed."""
+        try:
+            self._later(lambda: self._publish_home(user_id))
+        except RuntimeError:  # we are closing; the Home is drawn again when it is opened
+            log.info("the Home of %s is not refreshed: closing", user_id)
+
     def close(self) -> None:
         """Finish the answers that are under way."""
         self._pool.shutdown(wait=True)
@@ -131,14 +138,16 @@ class Boundary:
         if reply.file is not None:
             direct = self._chat.open_dm(typed.caller.user_id)
             self._chat.share(direct, None, reply.file.name, reply.file.content, reply.text)
-        try:
-            self._chat.respond(
-                typed.response_url, reply.text, reply.blocks, replace=typed.replaces_buttons
-            )
-        except ChatError as error:
-            log.info("an answer goes to the person directly: %s", error)
-            direct = self._chat.open_dm(typed.caller.user_id)
-            self._chat.post(direct, reply.text, reply.blocks, typed.key)
+        if typed.response_url is not None:
+            try:
+                self._chat.respond(
+                    typed.response_url, reply.text, reply.blocks, replace=typed.replaces_buttons
+                )
+                return
+            except ChatError as error:
+                log.info("an answer goes to the person directly: %s", error)
+        direct = self._chat.open_dm(typed.caller.user_id)
+        self._chat.post(direct, reply.text, reply.blocks, typed.key)
 
     def _refusal(self, error: BotError, language: str) -> Reply:
         shown = error if isinstance(error, UserError) else UserError(error.text)
@@ -147,6 +156,18 @@ class Boundary:
     def _use_up_buttons(self, typed: Typed) -> None:
         language = self._chat.member(typed.caller.user_id).language
         self._send(typed, answers.chosen_reply(f"{self._grammar.slash} {typed.line}", language))
+
+    # --- App Home ---
+
+    def _publish_home(self, user_id: str) -> None:
+        member = self._chat.member(user_id)
+        caller = Caller(user_id, "", user_id)
+        try:
+            require_member(caller, member, self._rules)
+            view = self._answers.home(caller, member.language)
+        except BotError as error:
+            view = {"type": "home", "blocks": self._refusal(error, member.language).blocks}
+        self._chat.publish_home(user_id, view)
 
     # --- passwords ---
 

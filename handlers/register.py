@@ -35,6 +35,11 @@ def register(app: App, boundary: Boundary, command: str) -> None:
         boundary.show_password(_clicker(body), body["trigger_id"], action.get("value", ""))
         ack()
 
+    @app.event("app_home_opened")
+    def on_home(event: dict[str, Any]) -> None:
+        if event.get("tab") == "home":
+            boundary.refresh_home(event["user"])
+
     @app.action(_numbered(OPEN))
     def on_open(ack: Ack) -> None:
         ack()
@@ -62,7 +67,7 @@ def _clicked(body: dict[str, Any], action: dict[str, Any]) -> Typed:
         line=action.get("value", ""),
         caller=caller,
         key=f"{caller.team_id}:{body['trigger_id']}",
-        response_url=body.get("response_url", ""),
+        response_url=body.get("response_url") or None,
         is_click=True,
         replaces_buttons=action["action_id"].startswith(CHOOSE)
         and bool(body.get("container", {}).get("is_ephemeral")),

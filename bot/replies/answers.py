@@ -127,6 +127,20 @@ def choices_of(vms: Sequence[Vm], command: str) -> list[Choice]:
     return [Choice(Text("{vm}", vm=vm.hostname), f"{command} on {vm.hostname}") for vm in vms[:20]]
 
 
+def cancel_row(reports: Sequence[VmReport], language: str) -> list[Block]:
+    """A button per VM that cancels it, after asking."""
+    buttons = [
+        Button(
+            Text("Cancel {vm}", vm=report.vm.hostname),
+            value=f"vm cancel {report.vm.hostname}",
+            style="danger",
+            confirm=Text("Cancel {vm}? Everything on it is deleted.", vm=report.vm.hostname),
+        )
+        for report in reports[:20]
+    ]
+    return [actions(buttons, language)] if buttons else []
+
+
 # --- VMs -----------------------------------------------------------------------------------------
 
 

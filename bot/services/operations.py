@@ -12,6 +12,7 @@ import hashlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 # A second click on the same button within this time is the same wish.
 DOUBLE_CLICK = timedelta(seconds=3)
+
+LOOK_AGAIN = timedelta(seconds=30)
 
 
 class Act(Protocol):
@@ -75,9 +78,14 @@ def operation_id(key: str) -> str:
 class Operations:
     """Takes requests down and hands them to the engine, in a thread of its own."""
 
-    def __init__(self, store: OperationStore, clock: Clock) -> None:
+    def __init__(
+        self, store: OperationStore, clock: Clock, look_again: timedelta = LOOK_AGAIN
+    ) -> None:
+        """look_again: how often it is looked for operations that nobody has started."""
         self._store = store
         self._clock = clock
+        self._look_again_s = look_again.total_seconds()
+        self._started: set[str] = set()
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._starter: threading.Thread | None = None
 
@@ -124,12 +132,38 @@ class Operations:
             self._starter.join()
 
     def _start_each(self, engines: Engines) -> None:
-        while (op_id := self._waiting.get()) is not None:
+        look_at = time.monotonic() + self._look_again_s
+        while True:
             try:
-                engines.start(op_id)
-            except Exception:
-                # Whatever it is, it must not end this thread; the next start-up finds it again.
-                log.exception("operation %s could not be started", op_id)
+                op_id = self._waiting.get(timeout=max(0.0, look_at - time.monotonic()))
+            except queue.Empty:
+                self._start_forgotten(engines)
+                look_at = time.monotonic() + self._look_again_s
+                continue
+            if op_id is None:
+                return
+            self._start(engines, op_id)
+
+    def _start(self, engines: Engines, op_id: str) -> None:
+        try:
+            engines.start(op_id)
+        except Exception:
+            # Whatever it is, it must not end this thread; the next look finds it again.
+            log.exception("operation %s could not be started", op_id)
+        else:
+            self._started.add(op_id)
+
+    def _start_forgotten(self, engines: Engines) -> None:
+        """What could not be started at first, or was recorded by a process that died before."""
+        try:
+            unfinished = self._store.unfinished()
+        except Exception:
+            log.exception("nobody knows which operations have to be started")
+            return
+        self._started.intersection_update(unfinished)
+        for op_id in unfinished:
+            if op_id not in self._started:
+                self._start(engines, op_id)
 
 
 class Runner:
@@ -143,7 +177,7 @@ class Runner:
         clock: Clock,
         rules: Rules,
         command: str,
-        count: Callable[[str, str], None] = lambda kind, state: None,
+        ended: Callable[[Operation], None] = lambda op: None,
     ) -> None:
         self._acts = acts
         self._store = store
@@ -151,7 +185,7 @@ class Runner:
         self._clock = clock
         self._rules = rules
         self._command = command
-        self._count = count
+        self._ended = ended
 
     def run(self, op_id: str, journal: Journal) -> None:
         """Carry one operation out, or on."""
@@ -180,10 +214,10 @@ class Runner:
         except Failed as failure:
             advice = act.after_failure(op, admitted["value"], failure)
             work.finish(OperationState.FAILED, _told(op, failure, advice))
-            self._count(op.kind, OperationState.FAILED)
+            self._ended(op)
         else:
             work.finish(OperationState.DONE, outcome)
-            self._count(op.kind, OperationState.DONE)
+            self._ended(op)
 
     def give_up(self, op_id: str, error: BaseException) -> None:
         """The engine has tried an operation several times, and each time it broke unexpectedly."""
@@ -257,7 +291,7 @@ class Runner:
     def _end(self, op: Operation, state: OperationState) -> None:
         incident = op.id if state is OperationState.FAILED else None
         self._store.finish(op.id, state, self._clock.now(), incident)
-        self._count(op.kind, state)
+        self._ended(op)
 
 
 def _refusal(error: BotError) -> Json:

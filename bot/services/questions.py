@@ -42,19 +42,11 @@ class Questions:
         all: also those that have ended. latest: only the newest of each VM, running or not.
         Raises UserError when there is no such VM, or none at all.
         """
-        wanted = self._wanted(caller, vm_name)
-        ready = [vm for vm in wanted if vm.address and vm.host_key]
-        surveyed = {each.vm.op_id: each for each in self.fleet.survey(ready, all=all or latest)}
-        reports = []
-        for vm in wanted:
-            answer = surveyed.get(vm.op_id)
-            if answer is None:
-                reports.append(VmReport(vm))
-            else:
-                listed = answer.containers[:1] if latest else answer.containers
-                shown = [self._shown(vm, one, caller) for one in listed]
-                reports.append(VmReport(vm, shown, answer.trouble))
-        return reports
+        return self._reports(self._wanted(caller, vm_name), caller, all=all, latest=latest)
+
+    def owned(self, caller: Caller) -> list[VmReport]:
+        """The running containers on all of the person's VMs; empty when there is no VM."""
+        return self._reports(self.vms.live(caller.user_id), caller)
 
     def virtual_machines(self, caller: Caller, *, everyones: bool) -> list[Vm]:
         """The person's live VMs, or everyone's. Raises UserError when there are none."""
@@ -82,6 +74,22 @@ class Questions:
             raise UserError(Text("That container has no password."))
         url = _url(vm, container, app.port, app.path) or ""
         return Credentials(app.title, url, app.login, password)
+
+    def _reports(
+        self, wanted: Sequence[Vm], caller: Caller, *, all: bool = False, latest: bool = False
+    ) -> list[VmReport]:
+        ready = [vm for vm in wanted if vm.address and vm.host_key]
+        surveyed = {each.vm.op_id: each for each in self.fleet.survey(ready, all=all or latest)}
+        reports = []
+        for vm in wanted:
+            answer = surveyed.get(vm.op_id)
+            if answer is None:
+                reports.append(VmReport(vm))
+            else:
+                listed = answer.containers[:1] if latest else answer.containers
+                shown = [self._shown(vm, one, caller) for one in listed]
+                reports.append(VmReport(vm, shown, answer.trouble))
+        return reports
 
     def _wanted(self, caller: Caller, vm_name: str | None) -> Sequence[Vm]:
         if vm_name is not None:

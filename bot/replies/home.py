@@ -1,0 +1,32 @@
+"""The App Home: what somebody has, what it costs, and buttons. Slack allows it 100 blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.models import Text
+from bot.replies.answers import VmReport, cancel_row, containers_reply
+from bot.replies.blocks import DIVIDER, Button, actions, context, section
+from bot.replies.texts import say
+
+
+def home_view(
+    reports: Sequence[VmReport],
+    programs: Mapping[str, str],
+    now: datetime,
+    language: str,
+    command: str,
+) -> dict[str, Any]:
+    """The view of one person. programs: command word and title of each program to start."""
+    hint = say(Text("All commands: `{command}`", command=f"{command} help"), language)
+    seen = say(Text("As of {when}", when=now), language)
+    if not reports:
+        order = Button(Text("Order VM {name}", name="my-vm"), value="vm my-vm", style="primary")
+        blocks = [section(say(Text("You have no VM yet."), language)), actions([order], language)]
+    else:
+        blocks = containers_reply(reports, now, language, command).blocks
+        starts = [Button(Text("{app}", app=title), value=word) for word, title in programs.items()]
+        blocks = [*blocks, DIVIDER, actions(starts[:5], language), *cancel_row(reports, language)]
+    return {"type": "home", "blocks": [*blocks, context(f"{hint} · {seen}")]}
