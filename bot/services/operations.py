@@ -134,11 +134,14 @@ class Operations:
     def _start_each(self, engines: Engines) -> None:
         look_at = time.monotonic() + self._look_again_s
         while True:
-            try:
-                op_id = self._waiting.get(timeout=max(0.0, look_at - time.monotonic()))
-            except queue.Empty:
+            remaining = look_at - time.monotonic()
+            if remaining <= 0:
                 self._start_forgotten(engines)
                 look_at = time.monotonic() + self._look_again_s
+                continue
+            try:
+                op_id = self._waiting.get(timeout=remaining)
+            except queue.Empty:
                 continue
             if op_id is None:
                 return
