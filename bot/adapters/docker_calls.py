@@ -15,8 +15,8 @@ from bot.adapters.ssh import ENGINE_SESSIONS, ConnectionBroke, Ssh
 
 T = TypeVar("T")
 
-# A pull keeps its session for minutes, what is streamed or stopped for seconds: of the sessions
-# some stay free for quick questions.
+# A pull keeps its session for minutes; fetching files or stopping a container keeps it for seconds.
+# Of the sessions some stay free for quick questions.
 PULLS_AT_ONCE = ENGINE_SESSIONS // 2
 _LONG_CALLS_AT_ONCE = ENGINE_SESSIONS // 4
 _CHUNK_BYTES = 262_144
@@ -31,7 +31,7 @@ class EngineCalls:
         self._lock = threading.Lock()
         self._api: EngineApi | None = None
         self._api_transport: paramiko.Transport | None = None
-        self._long_calls = threading.BoundedSemaphore(_LONG_CALLS_AT_ONCE)
+        self.long_calls = threading.BoundedSemaphore(_LONG_CALLS_AT_ONCE)
 
     @property
     def address(self) -> str:
@@ -48,8 +48,8 @@ class EngineCalls:
             return ask(api)
 
     def act_long(self, ask: Callable[[EngineApi], T]) -> T:
-        """Asked once; takes seconds, so few go on at once."""
-        with self._long_calls:
+        """Asked once; takes seconds, so few go on at once (`long_calls`)."""
+        with self.long_calls:
             return self.act(ask)
 
     @contextmanager
@@ -59,9 +59,11 @@ class EngineCalls:
         path: of the API, with "{0}" for the name, which must have been checked.
         """
         api = self.api()
-        with self._long_calls, engine_errors(self.address):
-            with closing(api.opened(path, name, params)) as answer:
-                yield answer.iter_content(_CHUNK_BYTES)
+        with (
+            engine_errors(self.address),
+            closing(api.opened(path, name, params)) as answer,
+        ):
+            yield answer.iter_content(_CHUNK_BYTES)
 
     @staticmethod
     def again(read: Callable[[], T]) -> T:

@@ -27,7 +27,7 @@ def fetch(calls: EngineCalls, container_id: str, path: str, most_bytes: int) -> 
     check_container(container_id)
 
     def read() -> dict[str, bytes]:
-        with calls.stream(_ARCHIVE, container_id, {"path": path}) as chunks:
+        with calls.long_calls, calls.stream(_ARCHIVE, container_id, {"path": path}) as chunks:
             return unpacked(chunks, most_bytes)
 
     try:

@@ -67,7 +67,10 @@ def _onlooker(api: docker.APIClient, image_id: str, volume: str) -> str:
 
 
 def _read(calls: EngineCalls, onlooker: str, most_bytes: int) -> bytes:
-    with calls.stream("/containers/{0}/archive", onlooker, {"path": _PATH}) as chunks:
+    with (
+        calls.long_calls,
+        calls.stream("/containers/{0}/archive", onlooker, {"path": _PATH}) as chunks,
+    ):
         return repacked(chunks, most_bytes)
 
 
