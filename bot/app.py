@@ -51,7 +51,7 @@ from handlers.register import register
 
 log = logging.getLogger(__name__)
 
-_DRAIN = timedelta(seconds=20)
+_DRAIN = timedelta(seconds=5)  # steps that take longer, such as a pull, are done again
 _SIEVE = timedelta(minutes=1)
 _HOUSEKEEPING = timedelta(hours=6)
 _STALE_TICK = 3 * _SIEVE
