@@ -66,7 +66,12 @@ def _finished(before: datetime) -> list[str]:
 
 
 def use_wal(file: Path) -> None:
-    """Readers and one writer do not block each other; the mode is kept in the file."""
+    """Readers and one writer do not block each other; the mode is kept in the file.
+
+    The file is for nobody else to read, and what SQLite puts beside it gets the same permissions.
+    """
+    file.touch(mode=0o600)
+    file.chmod(0o600)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
 

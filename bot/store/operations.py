@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.models import Caller, MessageRef, Operation, OperationState
-from bot.store.database import take_turns
+from bot.store.database import quickly, take_turns
 from bot.store.tables import operations
 
 _CLICK_LOCK = 684279  # an advisory lock of PostgreSQL's, taken while double clicks are looked for
@@ -27,7 +27,7 @@ class OperationStore:
         before (a double click).
         """
         try:
-            with self._engine.begin() as connection:
+            with quickly(self._engine) as connection:
                 if unless_within:
                     take_turns(connection, operations, _CLICK_LOCK)
                     if _was_just_asked(connection, operation, unless_within):
@@ -92,7 +92,9 @@ def _was_just_asked(connection: sa.Connection, operation: Operation, within: tim
     recent = sa.select(operations.c.args).where(
         operations.c.user_id == operation.caller.user_id,
         operations.c.kind == operation.kind,
+        # Within on both sides: after the clock was set back, all that is known lies ahead.
         operations.c.requested_at > operation.requested_at - within,
+        operations.c.requested_at < operation.requested_at + within,
     )
     return any(args == operation.args for args in connection.scalars(recent))
 

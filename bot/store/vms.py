@@ -107,9 +107,8 @@ class VmStore:
         self.change(op_id, unless=frozenset({VmState.GONE}), state=VmState.GONE, ended_at=at)
 
     def _check_room(self, connection: sa.Connection, vm: Vm, most: int) -> None:
-        rival = _one(
-            connection, vms.c.hostname == vm.hostname, vms.c.domain == vm.domain, vms.c.is_live
-        )
+        # In whatever domain: people name a VM without it, and the operator may change it.
+        rival = _one(connection, vms.c.hostname == vm.hostname, vms.c.is_live)
         if rival is not None:
             raise NameInUse(rival)
         owned = vms.select().where(vms.c.owner_id == vm.owner_id, vms.c.is_live)

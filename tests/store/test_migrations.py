@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from functools import partial
 from pathlib import Path
 
@@ -60,3 +62,24 @@ def test_replicas_that_start_together_migrate_once(postgres_url: str) -> None:
         OperationStore(engine).ping()
         assert _version(engine) == [HEAD]
         engine.dispose()
+
+
+def test_nobody_else_on_the_machine_can_read_the_database(tmp_path: Path) -> None:
+    """It has addresses of Slack's that are secrets, and what people typed."""
+    tmp_path.chmod(0o755)
+    engine = open_database(f"sqlite:///{tmp_path / 'ds-bot.db'}")
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = version_num"))
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    engine.dispose()
+    assert set(modes.values()) == {0o600}, modes
+
+
+def test_a_database_that_takes_the_connection_and_says_nothing_is_given_up() -> None:
+    """Slack waits for 3 s; a listener that hangs for minutes makes the bot deaf."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        began = time.monotonic()
+        with pytest.raises(sa.exc.OperationalError):
+            open_database(f"postgresql+psycopg://ds@127.0.0.1:{port}/ds")
+        assert time.monotonic() - began < 10.0

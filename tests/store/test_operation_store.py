@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from bot.models import Caller, MessageRef, Operation, OperationState
-from bot.store import OperationStore
+from bot.store import OperationStore, open_database
 from tests.store.conftest import NOW
 from tests.store.racing import at_once
 
@@ -116,3 +120,26 @@ def test_only_what_ended_long_ago_is_forgotten(operations: OperationStore) -> No
 
 def test_a_database_that_answers_is_healthy(operations: OperationStore) -> None:
     operations.ping()
+
+
+def test_a_clock_that_is_set_back_makes_no_double_click(operations: OperationStore) -> None:
+    """Else what a person asked for would be dropped without a word until it has caught up."""
+    assert operations.record(_op("op-1"))
+    back = _op("op-2", after=timedelta(hours=-1))
+    assert operations.record(back, unless_within=WINDOW)
+    assert not operations.record(_op("op-3", after=-WINDOW / 2), unless_within=WINDOW)
+
+
+def test_what_slack_waits_for_is_not_recorded_when_slack_has_given_up(tmp_path: Path) -> None:
+    """Slack says after 3 s that it did not work; then it must not happen all the same."""
+    database = open_database(f"sqlite:///{tmp_path / 'ds-bot.db'}")
+    operations = OperationStore(database)
+    with closing(sqlite3.connect(tmp_path / "ds-bot.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(sa.exc.OperationalError):
+            operations.record(_op("op-1"))
+        assert time.monotonic() - began < 3.0
+        other.execute("ROLLBACK")
+    assert operations.record(_op("op-1"))
+    database.dispose()

@@ -136,3 +136,11 @@ def test_live_ones_come_oldest_first(vms: VmStore) -> None:
         vms.reserve(vm, most=5)
     assert [vm.hostname for vm in vms.live()] == ["c", "a", "b"]
     assert vms.live("U0JIHOON") == []
+
+
+def test_a_live_name_is_taken_in_every_domain(vms: VmStore) -> None:
+    """People name VMs without their domain, which the operator may change: one name, one VM."""
+    vms.reserve(_vm("op-1"), most=5)
+    with pytest.raises(NameInUse) as raised:
+        vms.reserve(replace(_vm("op-2"), domain="example.com"), most=5)
+    assert raised.value.vm.op_id == "op-1"
