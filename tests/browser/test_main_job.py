@@ -101,7 +101,7 @@ def test_a_vm_and_shiny_by_two_lines_then_gone_by_two_buttons(
     sure = page.get_by_role("alertdialog", name="Cancel VM")
     expect(sure).to_contain_text("Cancel jekyll-dev? Everything on it is deleted.")
     sure.get_by_role("button", name="Cancel VM").click()
-    expect(_card(page, "jekyll-dev is cancelled. It cost about $", VM_S)).to_be_visible()
+    _card(page, "jekyll-dev is cancelled. It cost about $", VM_S).scroll_into_view_if_needed()
     picture(page, "cancelled")
 
 
@@ -142,7 +142,7 @@ def test_the_same_in_korean_with_a_password_that_only_its_owner_sees(
 
     vm.get_by_role("button", name="VM 취소").click()
     page.get_by_role("alertdialog").get_by_role("button", name="VM 취소").click()
-    expect(_card(page, "r-lab VM을 취소했습니다.", VM_S)).to_be_visible()
+    _card(page, "r-lab VM을 취소했습니다.", VM_S).scroll_into_view_if_needed()
     picture(page, "ko-cancelled")
 
 
