@@ -53,6 +53,9 @@ class Fleet:
         self._rules = rules
         self._host_timeout = host_timeout
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fleet")
+        # Questions that had no answer in time and still wait for one. A VM that hangs is not asked
+        # anew meanwhile: it would take one thread after the other, until none is left for the rest.
+        self._overdue: dict[tuple[str, bool], Future[list[Container]]] = {}
 
     def host(self, vm: Vm) -> ContainerHost:
         """The VM's engine. Raises UserError when the VM is not that far."""
@@ -62,9 +65,9 @@ class Fleet:
 
     def survey(self, vms: Sequence[Vm], *, all: bool = False) -> list[Surveyed]:
         """Ask all VMs at the same time; each has the same few seconds to answer."""
-        asked = [(vm, self._pool.submit(self._containers, vm, all)) for vm in vms]
+        asked = [(vm, self._asked(vm, all)) for vm in vms]
         wait([future for _, future in asked], timeout=self._host_timeout.total_seconds())
-        return [self._surveyed(vm, future) for vm, future in asked]
+        return [self._surveyed(vm, all, future) for vm, future in asked]
 
     def locate(self, ids: Sequence[str], vm_name: str | None, caller: Caller) -> list[Located]:
         """The containers meant by ids, beginnings of ids, or names; all that the person may stop.
@@ -91,9 +94,17 @@ class Fleet:
     def _containers(self, vm: Vm, all: bool) -> list[Container]:
         return self.host(vm).containers(all=all)
 
-    def _surveyed(self, vm: Vm, future: Future[list[Container]]) -> Surveyed:
+    def _asked(self, vm: Vm, all: bool) -> Future[list[Container]]:
+        overdue = self._overdue.get((vm.op_id, all))
+        if overdue is not None and not overdue.done():
+            return overdue
+        self._overdue.pop((vm.op_id, all), None)
+        return self._pool.submit(self._containers, vm, all)
+
+    def _surveyed(self, vm: Vm, all: bool, future: Future[list[Container]]) -> Surveyed:
         if not future.done():
-            future.cancel()
+            if not future.cancel():  # under way
+                self._overdue[vm.op_id, all] = future
             return Surveyed(vm, trouble=Text("{vm} does not answer", vm=vm.hostname))
         try:
             return Surveyed(vm, future.result())
