@@ -125,19 +125,15 @@ class Boundary:
             language = member.language
             require_member(typed.caller, member, self._rules)
             reply = answer(language)
+            self._share(typed.caller, reply)
         except BotError as error:
             reply = self._refusal(error, language)
         except Exception:
-            incident = secrets.token_hex(4)
-            log.exception("incident %s", incident)
-            reply = answers.unexpected_reply(incident, language)
+            reply = answers.unexpected_reply(_incident(), language)
         self._send(typed, reply)
 
     def _send(self, typed: Typed, reply: Reply) -> None:
-        """Through the response_url, else directly; a file goes to the person's own conversation."""
-        if reply.file is not None:
-            direct = self._chat.open_dm(typed.caller.user_id)
-            self._chat.share(direct, None, reply.file.name, reply.file.content, reply.text)
+        """Through the response_url, else directly."""
         if typed.response_url is not None:
             try:
                 self._chat.respond(
@@ -148,6 +144,12 @@ class Boundary:
                 log.info("an answer goes to the person directly: %s", error)
         direct = self._chat.open_dm(typed.caller.user_id)
         self._chat.post(direct, reply.text, reply.blocks, typed.key)
+
+    def _share(self, caller: Caller, reply: Reply) -> None:
+        """What is too long for a message goes to the person's own conversation."""
+        if reply.file is not None:
+            direct = self._chat.open_dm(caller.user_id)
+            self._chat.share(direct, None, reply.file.name, reply.file.content, reply.text)
 
     def _refusal(self, error: BotError, language: str) -> Reply:
         shown = error if isinstance(error, UserError) else UserError(error.text)
@@ -186,6 +188,10 @@ class Boundary:
         except BotError as error:
             self._chat.update_view(view_id, modals.trouble_modal(error.text, language))
             return
+        except Exception:
+            unexpected = answers.unexpected(_incident())
+            self._chat.update_view(view_id, modals.trouble_modal(unexpected, language))
+            return
         view = modals.password_modal(found.title, found.url, found.login, found.password, language)
         self._chat.update_view(view_id, view)
 
@@ -201,6 +207,13 @@ def _kept_quiet(work: Callable[[], None]) -> None:
         work()
     except Exception:
         log.exception("an answer could not be given")
+
+
+def _incident() -> str:
+    """Log what is being handled; gives the id under which the log has it."""
+    incident = secrets.token_hex(4)
+    log.exception("incident %s", incident)
+    return incident
 
 
 def _password_of(value: str) -> tuple[str, str]:

@@ -78,16 +78,18 @@ def refusal_reply(error: UserError, command: str, language: str) -> Reply:
     return Reply(spoken(text), blocks)
 
 
+def unexpected(incident: str) -> Text:
+    """What to do when something broke that we did not foresee."""
+    return Text(
+        "Something unexpected happened, and nothing more was done. Give the bot's operator"
+        " this incident id: `{incident}`",
+        incident=incident,
+    )
+
+
 def unexpected_reply(incident: str, language: str) -> Reply:
     """Something broke that we did not foresee."""
-    text = say(
-        Text(
-            "Something unexpected happened, and nothing more was done. Give the bot's operator"
-            " this incident id: `{incident}`",
-            incident=incident,
-        ),
-        language,
-    )
+    text = say(unexpected(incident), language)
     return Reply(spoken(text), [section(f"⚠️ {text}")])
 
 

@@ -1,0 +1,49 @@
+"""Whatever goes wrong, who asked is told: an answer, or that there is none."""
+
+from __future__ import annotations
+
+import json
+
+from bot.adapters.slack_errors import refused
+from bot.models import Caller
+from handlers.boundary import Typed
+from tests.fakes.hosts import FakeImage
+from tests.services.meddling import Point, Strike
+from tests.services.world import JANE, World
+
+
+def _typed(world: World, line: str) -> Typed:
+    return Typed(line, _caller(), f"key of {line}", world.chat.issue_response_url())
+
+
+def _caller() -> Caller:
+    return Caller(JANE, "T0TEAM", "C0GENERAL")
+
+
+def test_an_output_whose_file_slack_does_not_take_is_answered_all_the_same(world: World) -> None:
+    """As when the app has not been given `files:write` yet."""
+    world.images["rocker/shiny"] = FakeImage(output=("word " * 400,))
+    world.has_vm("web")
+    world.done("shiny")
+    with world.meddling.off():
+        (container,) = world.machines()[0]._list(True, None)
+    world.chat.fail("share", refused("missing_scope"))
+    before = len(world.chat.replies)
+    world.core.boundary.take(_typed(world, f"logs {container.short_id}"))
+    world.core.boundary.close()
+    (reply,) = world.chat.replies[before:]
+    assert "no permission" in reply.text
+
+
+def test_a_password_that_cannot_be_read_leaves_no_modal_that_waits_for_ever(world: World) -> None:
+    vm_id = world.has_vm("web")
+    world.done("rstudio")
+    with world.meddling.off():
+        (container,) = world.machines()[0]._list(True, None)
+    number = max(point.number for point in world.meddling.seen if point.effect == "vms.get")
+    world.meddling.plan[Point("vms.get", number + 1)] = Strike.ERROR_BEFORE
+    value = json.dumps({"vm": vm_id, "container": container.id})
+    world.core.boundary.show_password(_caller(), world.chat.issue_trigger(), value)
+    world.core.boundary.close()
+    (view,) = world.chat.views.values()
+    assert "unexpected" in json.dumps(view)
