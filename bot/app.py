@@ -25,6 +25,7 @@ from bot.adapters.vm_identity import VmIdentity
 from bot.adapters.web import HttpWeb
 from bot.errors import BotError, ConfigError
 from bot.metrics import show_operations, show_vms
+from bot.models import Operation
 from bot.ports import Chat, Clock, Cloud, ContainerHosts, Web
 from bot.schedule import Schedule
 from bot.services.apps import RunApp
@@ -101,7 +102,10 @@ class Core:
         chat: Chat,
         clock: Clock,
         identity: VmOrderIdentity,
+        refreshes_homes: bool = True,
     ) -> None:
+        """refreshes_homes: draw a person's App Home anew, in the background, when something of
+        theirs has ended."""
         engine = open_database(database_url)
         self.operation_store = OperationStore(engine)
         self.vm_store = VmStore(engine)
@@ -124,7 +128,7 @@ class Core:
             clock,
             policy.access,
             policy.command,
-            ended=lambda op: self.boundary.refresh_home(op.caller.user_id),
+            ended=self._refresh_home if refreshes_homes else lambda op: None,
         )
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
@@ -134,6 +138,9 @@ class Core:
             self.grammar, self.operations, questions, answering, chat, policy.access, clock
         )
         self._engine = engine
+
+    def _refresh_home(self, op: Operation) -> None:
+        self.boundary.refresh_home(op.caller.user_id)
 
     def close(self) -> None:
         """Finish answers under way and close the database."""

@@ -142,6 +142,9 @@ class App(_Policy):
     login: str | None
     memory_mb: int | None = Field(ge=64)
     successor: str | None = None
+    homes: dict[
+        Annotated[str, Field(pattern=r"^[a-z]+$")], Annotated[str, Field(pattern=r"^/")]
+    ] = {}
 
 
 class Tool(_Policy):

@@ -20,7 +20,7 @@ from bot.models import (
 from bot.ports import ContainerHost, Web
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
 from bot.services import pulling
-from bot.services.containers import existing, kill_button
+from bot.services.containers import existing, homes, kill_button
 from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER
 from bot.services.recorded import Json
 from bot.services.vm_use import VmUse
@@ -178,7 +178,9 @@ class RunApp:
                 link=Link(url),
                 login=app.login,
             )
-        return Outcome(sentence, tuple(buttons))
+        facts = [Text("work in `{path}` outlives the container", path=path)
+                 for path in list(app.homes.values())[:1]]  # fmt: skip
+        return Outcome(sentence, tuple(buttons), tuple(facts))
 
 
 def _command(op: Operation) -> str:
@@ -204,6 +206,7 @@ def _spec(app: App, op: Operation, port: int) -> ContainerSpec:
             CHANNEL: op.caller.channel_id,
         },
         memory_mb=app.memory_mb,
+        mounts=homes(app, op.caller.user_id),
     )
 
 

@@ -16,7 +16,17 @@ from bot.errors import (
     PortTaken,
     UserError,
 )
-from bot.models import Container, ContainerSpec, Link, Operation, Output, PortBinding, Text, Vm
+from bot.models import (
+    Container,
+    ContainerSpec,
+    Link,
+    Mount,
+    Operation,
+    Output,
+    PortBinding,
+    Text,
+    Vm,
+)
 from bot.ports import ContainerHost
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
 from bot.services import pulling
@@ -32,6 +42,7 @@ _SETTLES = timedelta(seconds=2)
 
 _PORTS_TRIED = 100
 _LOG_LINES = 20
+_ROCKER_USER = 1000
 _GRACE = timedelta(seconds=10)
 
 
@@ -258,6 +269,17 @@ def kill_button(container_id: str) -> Button:
     )
 
 
+def homes(app: App, owner_id: str) -> tuple[Mount, ...]:
+    """The owner's volumes on a VM, the same for each container of theirs: work outlives it.
+
+    They belong to the user that rocker's programs run as (uid and gid 1000; workspaces.md §2).
+    """
+    return tuple(
+        Mount(f"ds-{owner_id.lower()}-{name}", path, owner=_ROCKER_USER)
+        for name, path in app.homes.items()
+    )
+
+
 def _catalogued(op: Operation, policy: Policy) -> App | None:
     """The program of the catalogue that an image is, if it is one."""
     image = op.args["image"].removesuffix(":latest")
@@ -287,6 +309,7 @@ def _spec(op: Operation, policy: Policy) -> ContainerSpec:
         command=tuple(args.get("command") or ()),
         publishes_all=args.get("publish-all", False),
         removes_itself=args.get("rm", False),
+        mounts=homes(app, op.caller.user_id) if app is not None else (),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.models import Operation, Text
-from bot.services.fleet import Fleet
+from bot.services.fleet import APP, Fleet
 from bot.services.recorded import Json
 from bot.services.work import Failed, Outcome, Watch, Work
 from bot.store import VmStore
@@ -33,6 +33,7 @@ class KillContainers:
                     "id": one.container.id,
                     "name": one.container.name,
                     "image": one.container.image,
+                    "app": one.container.labels.get(APP, ""),
                 }
                 for one in located
             ]
@@ -49,6 +50,21 @@ class KillContainers:
                 partial(self._kill, target),
             )  # fmt: skip
         names = [target["name"] for target in admitted["targets"]]
+        kept = {
+            path
+            for target in admitted["targets"]
+            if target["app"] in self.policy.catalog
+            for path in list(self.policy.catalog[target["app"]].homes.values())[:1]
+        }
+        if kept:
+            return Outcome(
+                Text(
+                    "Killed and removed: {names}. Work in {folders} is still on the VM, and there"
+                    " again when you start the same program.",
+                    names=names,
+                    folders=sorted(kept),
+                )
+            )
         return Outcome(Text("Killed and removed: {names}.", names=names))
 
     def withdraw(self, op: Operation) -> None:

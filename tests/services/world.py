@@ -265,6 +265,7 @@ class World:
                 chat=meddling.with_(self.chat, "chat"),
                 clock=self.sim,
                 identity=meddling.with_(FakeIdentity(), "identity"),
+                refreshes_homes=False,  # it would look at VMs from a thread of its own
             )
 
     def _closed(self) -> None:
