@@ -10,7 +10,7 @@ from typing import Any
 from slack_sdk import WebClient
 
 from bot.adapters.bolt import Identity, bolt_app
-from bot.adapters.clock import SystemClock
+from bot.adapters.clock import SteadyClock, SystemClock
 from bot.adapters.docker_host import DockerHosts
 from bot.adapters.durable import DurableEngine
 from bot.adapters.health import Check, Health
@@ -166,7 +166,7 @@ class Bot:
         self._clock = SystemClock()
         token = _secret(env.slack_bot_token)
         # A clock of its own: final states are still sent while operations are told to let go.
-        self._chat = SlackChat(SlackAccess(token, env.slack_api_url), SystemClock())
+        self._chat = SlackChat(SlackAccess(token, env.slack_api_url), SteadyClock())
         self._cloud = make_cloud(settings, self._clock)
         vm_identity = VmIdentity(env.ds_home, pins_host_keys=policy.vm.host_key == "pinned")
         self._hosts = DockerHosts(vm_identity.key)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
@@ -27,3 +29,19 @@ class SystemClock:
     def stop(self) -> None:
         """Wake everybody who sleeps: operations end their attempt and are resumed later."""
         self._stopped.set()
+
+
+class SteadyClock(SystemClock):
+    """Goes on evenly from when it was made, whoever sets the machine's clock meanwhile.
+
+    For whatever only compares its own times: a pace that remembers what it sent "in an hour" would
+    send nothing for an hour. Not for times that are shown, or that another process compares.
+    """
+
+    def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._start = super().now() - timedelta(seconds=seconds())
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._seconds())
