@@ -34,6 +34,10 @@ class PathMissing(EngineRefused):
     """The container has no such file or folder."""
 
 
+class RemovalUnderWay(EngineRefused):
+    """Somebody else has the container removed already."""
+
+
 _SLOW = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _REFUSED = (
     docker.errors.DockerException,
@@ -60,6 +64,11 @@ _REFUSALS: tuple[tuple[str, type[HostError], str], ...] = (
         "no such container",
         ContainerNotFound,
         msgid("There is no such container, or not any more."),
+    ),
+    (
+        "removal of container .* is already in progress",
+        RemovalUnderWay,
+        msgid("The container is being removed already."),
     ),
     (
         "could not find the file",

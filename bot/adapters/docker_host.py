@@ -15,7 +15,7 @@ import paramiko
 
 from bot.adapters import docker_inside, docker_volumes
 from bot.adapters.docker_calls import PULLS_AT_ONCE, EngineCalls
-from bot.adapters.docker_errors import engine_errors, refusal
+from bot.adapters.docker_errors import RemovalUnderWay, engine_errors, refusal
 from bot.adapters.docker_inside import inspected, put_files
 from bot.adapters.docker_output import newest
 from bot.adapters.docker_rows import container_of, engine_of, hit_of, image_of, names_of
@@ -205,7 +205,7 @@ class DockerHost:
         try:
             check_container(container_id)
             self._calls.act(lambda api: api.remove_container(container_id, v=True, force=True))
-        except ContainerNotFound:
+        except (ContainerNotFound, RemovalUnderWay):
             return
 
     # --- files ---

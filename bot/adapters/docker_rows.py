@@ -34,7 +34,7 @@ def container_of(row: dict[str, Any]) -> Container:
     exit_code = _EXIT_CODE.match(row["Status"])
     return Container(
         id=row["Id"],
-        name=_own_name(row["Names"]),
+        name=_own_name(row["Names"] or []),  # null while it is being removed
         image=row["Image"],
         command=row["Command"],
         created_at=datetime.fromtimestamp(row["Created"], UTC),

@@ -130,8 +130,8 @@ class RemoveImage:
 
 
 def op_images(op: Operation) -> list[str]:
-    """The images that an operation names."""
-    return [str(image) for image in op.args["images"]]
+    """The images that an operation names, each once."""
+    return list(dict.fromkeys(str(image) for image in op.args["images"]))
 
 
 def _removed(host: ContainerHost, image: str) -> Json:

@@ -14,7 +14,13 @@ import requests
 import requests.exceptions
 import urllib3.exceptions
 
-from bot.adapters.docker_errors import PathMissing, engine_errors, refusal, without_engine
+from bot.adapters.docker_errors import (
+    PathMissing,
+    RemovalUnderWay,
+    engine_errors,
+    refusal,
+    without_engine,
+)
 from bot.errors import (
     ContainerNotFound,
     EngineMissing,
@@ -126,6 +132,7 @@ def test_our_own_mistakes_are_not_the_engines(error: Exception) -> None:
             "unable to delete 1 (must be forced) - image is being used by stopped container 2",
             ImageInUse,
         ),
+        ("removal of container 5c061b59b648 is already in progress", RemovalUnderWay),
         ("Could not find the file /nope in container 1", PathMissing),
         ("something new", EngineRefused),
         ("", EngineRefused),
