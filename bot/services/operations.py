@@ -223,7 +223,10 @@ class Runner:
             self._ended(op)
 
     def give_up(self, op_id: str, error: BaseException) -> None:
-        """The engine has tried an operation several times, and each time it broke unexpectedly."""
+        """The engine has tried an operation several times, and each time it broke unexpectedly.
+
+        Raises when the end can be neither told nor written down now: to be called again later.
+        """
         log.error("operation %s is given up", op_id, exc_info=error)
         op = self._store.get(op_id)
         if op.state.is_final:
@@ -249,7 +252,7 @@ class Runner:
         try:
             language = self._chat.member(op.caller.user_id).language
             tell_end(self._chat, op, op.message, card, self._clock.now(), language)
-        except ChatError:
+        except ChatRefused:  # it will not be otherwise later
             log.exception("operation %s: its end could not be told", op_id)
         self._end(op, OperationState.FAILED)
 

@@ -297,7 +297,11 @@ class World:
 
     def _give_up(self, op_id: str, error: Exception) -> None:
         self.given_up.append(op_id)
-        self.core.runner.give_up(op_id, error)
+        while True:  # as the real engine does
+            try:
+                return self.core.runner.give_up(op_id, error)
+            except Exception:
+                self.sim.sleep(timedelta(minutes=1))
 
     def _machine_at(self, access: HostAccess) -> FakeHost | None:
         vm = next((vm for vm in self.cloud.live if vm.public_ip == access.address), None)
