@@ -38,7 +38,11 @@ class Answers:
     def home(self, caller: Caller, language: str) -> dict[str, Any]:
         """The App Home of one person."""
         reports = self.questions.owned(caller)
-        programs = {word: app.title for word, app in self.questions.policy.catalog.items()}
+        programs = {
+            word: app.title
+            for word, app in self.questions.policy.catalog.items()
+            if app.successor is None
+        }
         return home_view(reports, programs, self.clock.now(), language, self.grammar.slash)
 
     def _of_the_fleet(self, understood: Understood, caller: Caller, language: str) -> Reply:

@@ -148,6 +148,7 @@ class Preparation:
         apps = [
             Button(Text("{app}", app=app.title), value=f"{name} on {vm.hostname}")
             for name, app in self.policy.catalog.items()
+            if app.successor is None  # what is no longer made is not proposed
         ]
         return (*apps[:4], cancel_button(vm))
 
