@@ -126,7 +126,11 @@ def vms_reply(vms: Sequence[Vm], now: datetime, language: str, command: str = "/
 
 def choices_of(vms: Sequence[Vm], command: str) -> list[Choice]:
     """A button per VM that runs `command` on it."""
-    return [Choice(Text("{vm}", vm=vm.hostname), f"{command} on {vm.hostname}") for vm in vms[:20]]
+    line, dashes, tail = command.partition(" -- ")
+    return [
+        Choice(Text("{vm}", vm=vm.hostname), f"{line} on {vm.hostname}{dashes}{tail}")
+        for vm in vms[:20]
+    ]
 
 
 def cancel_row(reports: Sequence[VmReport], language: str) -> list[Block]:

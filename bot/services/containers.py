@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -56,7 +57,7 @@ class RunContainer:
         return Text("Run {image}", image=op.args["image"])
 
     def admit(self, op: Operation) -> Json:
-        return self.use.admit(op.caller, op.args.get("vm"), f"run {op.args['image']}")
+        return self.use.admit(op.caller, op.args.get("vm"), _typed(op))
 
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         vm, host = self.use.reach(work, admitted)
@@ -278,6 +279,23 @@ def homes(app: App, owner_id: str) -> tuple[Mount, ...]:
         Mount(f"ds-{owner_id.lower()}-{name}", path, owner=_ROCKER_USER)
         for name, path in app.homes.items()
     )
+
+
+def _typed(op: Operation) -> str:
+    """How it is typed, without the VM."""
+    args = op.args
+    words = ["run", args["image"]]
+    for outside, inside in args.get("publish") or []:
+        words += ["-p", f"{outside}:{inside}"]
+    for name, value in args.get("env") or []:
+        words += ["-e", f"{name}={value}"]
+    words += ["-P"] if args.get("publish-all") else []
+    words += ["--rm"] if args.get("rm") else []
+    words += ["--name", args["name"]] if args.get("name") else []
+    words += ["--memory", f"{args['memory']}m"] if args.get("memory") else []
+    words += ["--cpus", str(args["cpus"])] if args.get("cpus") else []
+    line = shlex.join(words)
+    return f"{line} -- {shlex.join(args['command'])}" if args.get("command") else line
 
 
 def _catalogued(op: Operation, policy: Policy) -> App | None:

@@ -32,7 +32,7 @@ class PullImages:
         return Text("Pull {image}", image=op.args["images"][0])
 
     def admit(self, op: Operation) -> Json:
-        return self.use.admit(op.caller, op.args.get("vm"), _command(op))
+        return self.use.admit(op.caller, op.args.get("vm"), self._command(op))
 
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         _, host = self.use.reach(work, admitted)
@@ -57,9 +57,14 @@ class PullImages:
         """Nothing was reserved."""
 
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
-        again = Button(Text("Try again"), value=_command(op))
+        again = Button(Text("Try again"), value=_on_vm(self._command(op), op))
         return Outcome(Text("What was pulled so far stays; trying again goes on from there."),
                        (again,))  # fmt: skip
+
+    def _command(self, op: Operation) -> str:
+        images = op_images(op)
+        is_all = images == list(self.use.policy.toolchain)
+        return "toolchain" if is_all else " ".join(["pull", *images])
 
     def _pull(self, host: ContainerHost, image: str, watch: Watch) -> Json:
         def look() -> Json:
@@ -139,7 +144,5 @@ def _removed(host: ContainerHost, image: str) -> Json:
     return {}
 
 
-def _command(op: Operation) -> str:
-    images = op_images(op)
-    line = f"pull {images[0]}" if len(images) == 1 else "toolchain"
-    return f"{line} on {op.args['vm']}" if op.args.get("vm") else line
+def _on_vm(command: str, op: Operation) -> str:
+    return f"{command} on {op.args['vm']}" if op.args.get("vm") else command
