@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.errors import CloudHeld, CloudNotFound, CloudUnknown
+from bot.errors import CloudHeld, CloudNotFound, CloudRefused, CloudUnknown
 from bot.models import CloudVm, OperationState, VmSpec, VmState
 from tests.services.laws import check_laws
 from tests.services.stories import somebodys
@@ -131,3 +131,20 @@ def test_what_was_forgotten_of_an_order_does_not_keep_its_vm_from_being_cancelle
         world.core.operation_store.forget(later)
     world.done("vm cancel web")
     assert world.vms() == []
+
+
+@pytest.mark.parametrize("how", ["ready", "never reached", "refused", "cancelled", "unknown"])
+def test_the_private_half_of_its_host_key_is_not_kept(world: World, how: str) -> None:
+    """Once nothing is ordered with it any more, it can only be stolen."""
+    world.ssh_delay = timedelta(hours=1) if how == "never reached" else timedelta(seconds=20)
+    if how in ("refused", "unknown"):
+        error = CloudRefused("no") if how == "refused" else CloudUnknown("silent")
+        world.cloud.fail("order", error, times=2)
+    world.ask("vm web")
+    if how == "cancelled":
+        world.run(timedelta(seconds=30))
+        world.ask("vm cancel web")
+    world.run()
+    seen = [point.effect for point in world.meddling.seen]
+    assert seen.count("identity.user_data") > 0
+    assert "identity.forget" in seen[seen.index("identity.user_data") :]
