@@ -2,7 +2,9 @@
 
 In a test module: `pytest_plugins = ["tests.world"]`, the mark `engine`, and the fixture `world`;
 bots for it are in tests/bots.py.
-One world serves all tests of a run, so VMs of different tests must have different names.
+One world serves all tests of a run, so VMs of different tests must have different names, and each
+directory has a channel of its own: e2e #platform, browser #data-science and #데이터-분석, chaos
+#general.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pytest
 from sandbox.bot_process import BotProcess
 from sandbox.outside import Outside, address_in, may_log_in, page_at, url_in, wait_until
 from sandbox.slack.records import Message
-from sandbox.slack.seed import DATA_SCIENCE, JANE
+from sandbox.slack.seed import JANE, PLATFORM
 from sandbox.typist import Typist, button_of
 from sandbox.world import World
 from tests.bots import APP_S, QUICK_S, VM_S, Transport, running_bot
@@ -50,7 +50,7 @@ def bot(
 
 @pytest.fixture(scope="module")
 def jane(world: World, bot: BotProcess) -> Typist:
-    return Typist(world.slack, JANE, DATA_SCIENCE, print)
+    return Typist(world.slack, JANE, PLATFORM, print)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_a_password_is_in_no_message_log_store_or_process_list(
 ) -> None:
     password = jane.password(rstudio)
     places = {
-        "messages": str([world.slack.messages(DATA_SCIENCE), world.slack.ephemerals(JANE)]),
+        "messages": str([world.slack.messages(PLATFORM), world.slack.ephemerals(JANE)]),
         "log": bot.log.read_text(),
         "command lines of all processes": _printed("ps", "axww"),
         "the bot's environment": _printed("ps", "eww", "-p", str(bot.pid)),
