@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-PARTS = ("process", "ack", "ps")
+PARTS = ("process", "bot", "ack", "ps")
 
 
 def main() -> int:

@@ -146,6 +146,8 @@ def _until_stopped(transport: Callable[[Environment], str], port: int | None) ->
     # Imported here: the other commands need none of it. Collecting garbage among a hundred
     # thousand objects that all stay would cost a tenth of the time until we are ready.
     gc.disable()
+    # An ack must not wait for the turns of all operations that compute; Python's own is 5 ms.
+    sys.setswitchinterval(0.0005)
     from bot.adapters.signals import StopSignal
     from bot.app import Bot
 
