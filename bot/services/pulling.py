@@ -49,7 +49,12 @@ def bar(share: float) -> str:
 def pull(watch: Watch, host: ContainerHost, image: str) -> Pulled:
     """Pull an image, or learn that it is up to date, and say which it was."""
     note = PullNote(watch.clock)
-    pulled = host.pull(image, lambda progress: watch.tell(note.line(progress)))
+
+    def tell(progress: PullProgress) -> None:
+        watch.check_going_on()
+        watch.tell(note.line(progress))
+
+    pulled = host.pull(image, tell)
     digest = (pulled.digest or pulled.image_id).removeprefix("sha256:")[:12]
     if pulled.is_news:
         watch.conclude(Text("pulled, digest `{digest}`", digest=digest))

@@ -94,10 +94,14 @@ class Watch:
             else:
                 if value is not None:
                     return value
-            self.check_stopped()
-            if self.clock.now() >= self._deadline:
-                raise self._timed_out(trouble)
+            self.check_going_on(trouble)
             self.clock.sleep(every)
+
+    def check_going_on(self, trouble: Text | None = None) -> None:
+        """Raises Stopped or TimedOut when what is under way is to be given up."""
+        self.check_stopped()
+        if self.clock.now() >= self._deadline:
+            raise self._timed_out(trouble)
 
     def _timed_out(self, trouble: Text | None) -> TimedOut:
         if trouble is None:
