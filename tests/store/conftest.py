@@ -11,8 +11,6 @@ import sqlalchemy as sa
 
 from bot.store import open_database
 
-pytest_plugins = ["tests.postgres"]
-
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 

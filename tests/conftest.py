@@ -1,0 +1,3 @@
+"""Fixtures that tests in several folders use."""
+
+pytest_plugins = ["tests.postgres"]
