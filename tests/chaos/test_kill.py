@@ -59,6 +59,12 @@ class Left:
     unfinished: Sequence[str]
     messages: Sequence[Message]
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the bot and its messages say that every operation has ended."""
+        told = ["is ready" in each.text or has_failed(each) for each in self.messages]
+        return len(told) >= 2 * PAIRS and all(told) and not self.unfinished
+
 
 @pytest.fixture(scope="module")
 def seed() -> int:
@@ -84,7 +90,7 @@ def left(world: World, bot: BotProcess, seed: int) -> Iterator[Left]:
     _trouble(world, seed)
     _kill_again_and_again(world, bot, random.Random(seed))
     with suppress(TimeoutError):  # then the tests say what is missing
-        wait_until(lambda: _all_ended(world.slack.messages(GENERAL)[messages:]), IN_THE_END_S)
+        wait_until(lambda: _left(world, bot, orders, messages).is_over, IN_THE_END_S)
     found = _left(world, bot, orders, messages)
     for message in found.messages:
         say(message.text)
@@ -176,12 +182,6 @@ def _wait_until_shown(world: World, name: str) -> None:
 def _live(seconds: float) -> None:
     """No condition is waited for: a kill may come at any moment."""
     threading.Event().wait(seconds)
-
-
-def _all_ended(cards: Sequence[Message]) -> bool:
-    return len(cards) >= 2 * PAIRS and all(
-        "is ready" in each.text or has_failed(each) for each in cards
-    )
 
 
 def _left(world: World, bot: BotProcess, orders: int, messages: int) -> Left:
