@@ -42,9 +42,9 @@ class Schedule:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Tick no more; a job that runs is waited for."""
+        """Tick no more. A job that runs is not waited for: it only looks, or forgets old rows."""
         if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+            self._scheduler.shutdown(wait=False)
 
     def last_tick_age(self) -> timedelta | None:
         """How long ago the last job ran; None before the first."""

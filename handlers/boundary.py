@@ -27,7 +27,8 @@ from handlers.grammar import Grammar
 
 log = logging.getLogger(__name__)
 
-_THREADS = 16
+_THREADS = 32
+_QUICK_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class Boundary:
         self._rules = rules
         self._clock = clock
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="answers")
+        # What asks no VM never waits behind what does: engines may hang, and many at once.
+        self._quick = ThreadPoolExecutor(_QUICK_THREADS, thread_name_prefix="quick-answers")
 
     def take(self, typed: Typed) -> None:
         """Record what changes the world, answer the rest in the background.
@@ -77,12 +80,17 @@ class Boundary:
         except UserError as error:
             refused = error
             COMMANDS.labels("unknown", "refused").inc()
-            self._answer_later(typed, lambda language: self._refusal(refused, language))
+            self._answer_later(
+                typed, lambda language: self._refusal(refused, language), self._quick
+            )
             return
         if understood.command.is_question:
             COMMANDS.labels(understood.command.name, "asked").inc()
+            asks_a_vm = understood.request.kind not in ("help", "vm list")
             self._answer_later(
-                typed, lambda language: self._answers.reply(understood, typed.caller, language)
+                typed,
+                lambda language: self._answers.reply(understood, typed.caller, language),
+                self._pool if asks_a_vm else self._quick,
             )
             return
         recorded = self._operations.record(
@@ -110,12 +118,15 @@ class Boundary:
 
     def close(self) -> None:
         """Finish the answers that are under way."""
+        self._quick.shutdown(wait=True)
         self._pool.shutdown(wait=True)
 
     # --- answers ---
 
-    def _answer_later(self, typed: Typed, answer: Callable[[str], Reply]) -> None:
-        self._later(lambda: self._answer(typed, answer))
+    def _answer_later(
+        self, typed: Typed, answer: Callable[[str], Reply], pool: ThreadPoolExecutor
+    ) -> None:
+        pool.submit(_kept_quiet, lambda: self._answer(typed, answer))
 
     def _answer(self, typed: Typed, answer: Callable[[str], Reply]) -> None:
         """Answer the person alone, in their language; whatever goes wrong, they get an answer."""

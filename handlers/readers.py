@@ -10,6 +10,9 @@ from bot.errors import UserError
 from bot.models import Text
 from handlers import words
 
+# What people typed is kept with the operation, and an RStudio without a login is everybody's.
+_NOT_BY_HAND = ("PASSWORD", "DISABLE_AUTH")
+
 
 def hostname(word: str) -> str:
     """A host name's first label. Raises UserError. Source: RFC 1123 §2.1, RFC 952."""
@@ -153,6 +156,11 @@ def port_pair(word: str) -> list[int]:
 def env_pair(word: str) -> list[str]:
     """`NAME=value`; gives [name, value]."""
     name, equals, value = word.partition("=")
+    if name.upper() in _NOT_BY_HAND:
+        raise UserError(
+            Text("`{name}` cannot be set: a program with a login gets a password of its own, which"
+                 " its owner can see by a button.", name=name)
+        )  # fmt: skip
     if equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
         return [name, value]
     raise UserError(

@@ -20,12 +20,12 @@ from typing import Any, Protocol
 
 from bot.access import Rules, require_member
 from bot.errors import BotError, ChatError, ChatRefused, UserError
-from bot.models import Caller, Choice, Operation, OperationState, Text
+from bot.models import Caller, Choice, MessageRef, Operation, OperationState, Text
 from bot.ports import Chat, Clock, Engines, Journal
 from bot.replies.answers import refusal_reply
 from bot.replies.card import Card
 from bot.services.recorded import Json, text_from_json, text_to_json
-from bot.services.work import Failed, Outcome, Work, tell_end
+from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Work, tell_end
 from bot.store import OperationStore
 
 log = logging.getLogger(__name__)
@@ -148,6 +148,8 @@ class Operations:
             self._start(engines, op_id)
 
     def _start(self, engines: Engines, op_id: str) -> None:
+        if op_id in self._started:
+            return  # the look into the store was faster than the queue
         try:
             engines.start(op_id)
         except Exception:
@@ -250,13 +252,29 @@ class Runner:
             buttons=outcome.buttons,
         )
         try:
-            language = self._chat.member(op.caller.user_id).language
-            tell_end(self._chat, op, op.message, card, self._clock.now(), language)
+            tell_end(self._chat, op, self._card_of(op), card, self._clock.now(), self._language(op))
         except ChatRefused:  # it will not be otherwise later
             log.exception("operation %s: its end could not be told", op_id)
         self._end(op, OperationState.FAILED)
 
     # --- within ---
+
+    def _card_of(self, op: Operation) -> MessageRef | None:
+        """Its card; one whose posting was never confirmed is looked for."""
+        if op.message is not None:
+            return op.message
+        try:
+            since = op.requested_at - CLOCKS_DIFFER
+            return self._chat.find(op.caller.channel_id, op.id, since)
+        except ChatRefused:  # the bot is not in the channel, so the card cannot be there
+            return None
+
+    def _language(self, op: Operation) -> str:
+        """Of somebody who may have left Slack meanwhile."""
+        try:
+            return self._chat.member(op.caller.user_id).language
+        except ChatRefused:
+            return "en"
 
     def _caller(self, op: Operation) -> Json:
         """The person's language; a refusal when they may not use the bot, or nobody can tell."""

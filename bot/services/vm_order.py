@@ -224,7 +224,7 @@ class OrderVm:
             spec=spec,
             request_id=vm.op_id,
             user_data=self.identity.user_data(vm.op_id),
-            ssh_key_ids=(self.cloud.register_key("ds-bot", self.identity.public_key()),),
+            ssh_key_ids=(self._key_id(watch, vm),),
         )
         # Written down before the order: another replica, which has other files, may go on with it.
         self.vms.change(vm.op_id, host_key=self.identity.host_key(vm.op_id))
@@ -243,6 +243,15 @@ class OrderVm:
             if isinstance(trouble, CloudHeld):
                 raise trouble
         raise CloudUnknown(Text("SoftLayer did not say whether it took the order."))
+
+    def _key_id(self, watch: Watch, vm: Vm) -> int:
+        """The account's id of the bot's key. Until it is known, nothing can have been ordered."""
+        try:
+            return self.cloud.register_key("ds-bot", self.identity.public_key())
+        except CloudError:
+            if not watch.is_repeat:
+                self.vms.gone(vm.op_id, self.clock.now())
+            raise
 
     def _label(self, vm: Vm, cloud_id: int) -> Json:
         """Say on the VM whose it is. Not a reason to fail: its user data says it too."""

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By how much Slack's clock may be behind ours when we look for a message since an instant."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -248,7 +251,7 @@ class Work:
 
     def _post_to(self, channel_id: str, is_repeat: bool) -> MessageRef:
         """Posted by one request; whether a lost one arrived is looked up by its key."""
-        since = self.op.requested_at - timedelta(minutes=5)
+        since = self.op.requested_at - CLOCKS_DIFFER
         if is_repeat:
             found = self._chat.find(channel_id, self.op.id, since)
             if found is not None:

@@ -125,6 +125,14 @@ def test_what_would_give_the_vm_away_is_refused_by_name(bot: Scenario, vm: FakeH
     assert bot.hosts.on(access(bot)).containers(all=True) == []
 
 
+def test_nobody_sets_or_switches_off_a_password_by_hand(bot: Scenario, vm: FakeHost) -> None:
+    for variable in ("PASSWORD=hunter2", "DISABLE_AUTH=true", "password=hunter2"):
+        answer = bot.answer(f"run rocker/rstudio -e {variable}")
+        assert "hunter2" not in answer.text
+        assert "by a button" in answer.text
+    assert bot.hosts.on(access(bot)).containers(all=True) == []
+
+
 def test_ps_latest_logs_url_and_info(bot: Scenario, vm: FakeHost) -> None:
     bot.card("shiny")
     bot.card("run rocker/rstudio --name second")
