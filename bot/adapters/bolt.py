@@ -55,8 +55,9 @@ def bolt_app(
             user_id=user_id,
         )
 
-    token = client.token
-    client.token = None  # else Bolt warns at every boot that `authorize` goes before the token
+    # Bolt warns at every boot that `authorize` goes before the token, which it finds in the client
+    # and in the environment.
+    _bolt_log.setLevel(logging.ERROR)
     try:
         return _App(
             name="ds-bot",
@@ -67,7 +68,7 @@ def bolt_app(
             process_before_response=True,
         )
     finally:
-        client.token = token
+        _bolt_log.setLevel(logging.WARNING)
 
 
 class _App(App):

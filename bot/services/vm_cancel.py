@@ -134,6 +134,10 @@ class CancelVm:
         cost = cost_of(ended.hourly_rate, vm.asked_at, ended.ended_at or self.clock.now())
         if ended.cloud_id is None or cost is None:
             return Outcome(Text("*{name}* is cancelled.", name=vm.hostname))
+        if not cost:
+            return Outcome(
+                Text("*{name}* is cancelled. It cost less than one cent.", name=vm.hostname)
+            )
         return Outcome(
             Text("*{name}* is cancelled. It cost about {cost}.", name=vm.hostname, cost=cost)
         )
