@@ -77,7 +77,7 @@ def test_a_modal_is_opened_filled_in_refused_and_sent(page: Page, app: ScriptedA
     page.keyboard.press("Enter")
     expect(form.get_by_role("button", name="Size")).to_have_text("Large")
     name.press("Enter")
-    expect(form.get_by_role("alert")).to_have_text("This name is taken.")
+    expect(form.get_by_role("alert")).to_have_text(["This name is taken."])
     expect(name).to_have_value("taken")
 
     name.fill("jekyll-dev")

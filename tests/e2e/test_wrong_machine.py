@@ -35,7 +35,9 @@ def test_another_machine_at_the_address_is_refused_and_gets_nothing(
         key = BotKey(bot.home / "ssh").public
         with _another_machine_at(world, address, outside.machine_id(address), key) as other:
             place = jane.begin(f"shiny on {NAME}")
-            wait_until(lambda: has_failed(jane.card(place)), QUICK_S)
+            wait_until(
+                lambda: has_failed(jane.card(place)), VM_S
+            )  # the link to the old one must die first
             assert f"The machine at {address} is not the expected VM" in jane.card(place).text
             assert "is not the expected VM" in str(jane.answer("ps").blocks)
             checked = bot.run("check")

@@ -19,7 +19,8 @@ from bot.models import MessageRef
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 PACE = Pace()
-SMALL = Pace(soon_per_minute=6, per_minute=9)
+# Patience without end: histories may hold more trouble than five minutes of it would bear.
+SMALL = Pace(soon_per_minute=6, per_minute=9, patience=timedelta(days=1))
 REFS = [MessageRef("C1", f"{number}.0") for number in range(4)]
 A, B = REFS[0], REFS[1]
 
