@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from bot.models import Choice, Engine, Image, Link, Output, SearchHit, Text, Vm, counted
+from bot.models import Engine, Image, Link, Output, SearchHit, Text, Vm, counted
 from bot.replies.blocks import (
     Block,
     Button,
@@ -165,8 +165,3 @@ def _image_row(
 def _rounded(age: timedelta) -> timedelta:
     """To whole days once it is older than one: nobody wants the hours of a month."""
     return age - age % _DAY if age >= _DAY else age
-
-
-def try_choice(command: str) -> Choice:
-    """A button that types a command."""
-    return Choice(Text("{command}", command=command), command)

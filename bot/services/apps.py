@@ -53,7 +53,7 @@ class RunApp:
             "pull",
             Text("Pull {image}", image=app.image),
             limits.pull,
-            lambda watch: self._pull(watch, host, app.image),
+            lambda watch: pulling.provide(watch, host, app.image, self.policy.poll.host),
         )
         started = work.phase(
             "start",
@@ -99,18 +99,6 @@ class RunApp:
         )
 
     # --- phases ---
-
-    def _pull(self, watch: Watch, host: ContainerHost, image: str) -> Json:
-        """Until the image is on the VM. Pulling again what is partly there goes on where it was."""
-
-        def look() -> Json:
-            if host.has_image(image):
-                watch.conclude(watch.conclusion or Text("was there already"))
-            else:
-                pulling.pull(watch, host, image)
-            return {}
-
-        return watch.until(look, self.policy.poll.host)
 
     def _start(self, watch: Watch, host: ContainerHost, op: Operation) -> Json:
         """Until the container runs. It has a name of its own, so a lost answer is looked up."""

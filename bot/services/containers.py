@@ -66,7 +66,7 @@ class RunContainer:
             "pull",
             Text("Pull {image}", image=image),
             limits.pull,
-            lambda watch: self._pull(watch, host, image),
+            lambda watch: pulling.provide(watch, host, image, self.use.policy.poll.host),
         )
         started = work.phase(
             "start",
@@ -101,18 +101,6 @@ class RunContainer:
             Text("Container `{id}` was started and is still running.", id=left.short_id),
             (kill_button(left.id),),
         )
-
-    def _pull(self, watch: Watch, host: ContainerHost, image: str) -> Json:
-        """As docker does: only when the VM has no such image."""
-
-        def look() -> Json:
-            if host.has_image(image):
-                watch.conclude(watch.conclusion or Text("was there already"))
-            else:
-                pulling.pull(watch, host, image)
-            return {}
-
-        return watch.until(look, self.use.policy.poll.host)
 
     def _start(self, watch: Watch, host: ContainerHost, op: Operation) -> Json:
         """Until it was started. It carries the operation's id, so a lost answer is looked up."""

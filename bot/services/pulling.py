@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from bot.models import Pulled, PullProgress, Text
 from bot.ports import Clock, ContainerHost
@@ -61,3 +62,19 @@ def pull(watch: Watch, host: ContainerHost, image: str) -> Pulled:
     else:
         watch.conclude(Text("up to date, digest `{digest}`", digest=digest))
     return pulled
+
+
+def provide(watch: Watch, host: ContainerHost, image: str, every: timedelta) -> dict[str, Any]:
+    """Until the image is on the VM; as docker does, it is pulled only when it is not there yet.
+
+    Pulling again what is partly there goes on where it was.
+    """
+
+    def look() -> dict[str, Any]:
+        if host.has_image(image):
+            watch.conclude(watch.conclusion or Text("was there already"))
+        else:
+            pull(watch, host, image)
+        return {}
+
+    return watch.until(look, every)
