@@ -30,8 +30,9 @@ _told = _Told()
 def stoppable() -> Iterator[None]:
     """SIGTERM or SIGINT ends what is within, wherever it is, and is no error.
 
-    Only the first one: the cleaning up that follows is not to be interrupted, and neither is what
-    `uninterrupted` holds. For the main thread.
+    Only the first one: the cleaning up that follows is not to be interrupted, and neither are what
+    `uninterrupted` holds and the process's own end, which is all that may follow. For the main
+    thread.
     """
     _told.is_final = _told.is_protected = False
     before = {number: signal.signal(number, _stop) for number in _SIGNALS}
@@ -41,7 +42,7 @@ def stoppable() -> Iterator[None]:
         pass
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if _told.is_final else handler)
 
 
 @contextmanager
