@@ -1,0 +1,92 @@
+"""What a VM was seen to do: counters and counts of one look, and the signals that follow from two.
+
+A fact that could not be read is None, and a signal that cannot be told is UNKNOWN. Neither is ever
+taken for nothing going on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.models import Text
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerActivity:
+    """One running container at one look. Counters are since its start."""
+
+    id: str
+    name: str
+    image: str
+    app: str | None  # the catalogue's word for it; None for anything else
+    started_at: datetime
+    cpu_s: float | None  # CPU time of all its processes, seconds
+    network_bytes: int | None  # received and sent
+    connections: int | None  # established ones to its published ports
+    sessions: int | None = None  # RStudio: R sessions that are loaded
+    session_cpu_s: float | None = None  # RStudio: CPU time of these and their children, seconds
+    is_executing: bool | None = None  # RStudio: whether it says that R computes
+    last_used_at: datetime | None = None  # RStudio: when it says that a session was used last
+    viewers: int | None = None  # Shiny: R processes of apps; they end soon after the last viewer
+
+
+@dataclass(frozen=True, slots=True)
+class VmActivity:
+    """A VM at one look, read in one round trip."""
+
+    at: datetime  # by the bot's clock
+    boot_id: str | None  # counters of another boot cannot be compared
+    cpu_s: float | None  # CPU time that was not idle since boot, all CPUs, seconds
+    logins: int | None  # terminals and SSH connections, the bot's own left out
+    containers: tuple[ContainerActivity, ...] | None  # the running ones
+
+
+class Use(StrEnum):
+    """Whether something is in use."""
+
+    BUSY = "busy"
+    IDLE = "idle"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One sign of use or of none, when it was read, and what it says in words."""
+
+    name: str  # "computing", "session", "viewer", "connection", "cpu", "network", "login", …
+    use: Use
+    at: datetime
+    why: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """All signs of one look, and what is remembered of the looks before."""
+
+    now: tuple[Signal, ...]
+    idle_since: (
+        datetime | None
+    )  # since when all looks without a gap said idle; None: the last did not
+    blind_since: datetime | None  # since when nobody can tell; None: the last look could
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What is agreed about a VM's life."""
+
+    ordered_at: datetime
+    billed_from: datetime | None  # its billing hours begin here (provision date); None: not known
+    ends_at: datetime | None  # the lease's end; None: no lease
+    kept_until: datetime | None = None  # somebody clicked Keep
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a VM is in use, since when it is not, and why, in words."""
+
+    use: Use
+    since: datetime | None  # IDLE: since when; UNKNOWN: since when nobody can tell; BUSY: None
+    why: Text
+    is_due: bool  # idle as long as the policy allows, not kept, so that its owner is to be told
