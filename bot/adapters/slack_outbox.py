@@ -29,10 +29,10 @@ class Pace:
     window: a little more than Slack's minute, because requests do not travel equally fast.
     """
 
-    soon_per_minute: int = 40  # for progress; what is left of `per_minute` is for final states
-    per_minute: int = 50
+    soon_per_minute: int = 30  # for progress; what is left of `per_minute` is for final states
+    per_minute: int = 40  # Slack takes about 50 of a workspace
     window: timedelta = timedelta(seconds=61)
-    between: timedelta = timedelta(seconds=3)  # from one edit of a message to its next progress
+    between: timedelta = timedelta(seconds=3)  # from one edit of a message to its next
     first_pause: timedelta = timedelta(seconds=1)  # after trouble; doubles with each further try
     longest_pause: timedelta = timedelta(seconds=30)
     patience: timedelta = timedelta(minutes=5)  # from the first try of an edit to giving it up
@@ -88,11 +88,19 @@ class Outbox:
 
     # --- what comes in ---------------------------------------------------------------------------
 
-    def put_soon(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
-        """Progress: takes the place of progress still waiting."""
+    def put_soon(self, ref: MessageRef, text: str, blocks: Blocks, now: datetime) -> None:
+        """Progress: takes the place of progress still waiting.
+
+        The first of a message waits as if it had been edited just now: what ends before goes from
+        its post straight to its final state, and that need not keep a distance.
+        """
         card = self._card(ref)
-        number = card.soon.number if card.soon else next(self._numbers)
-        card.soon = Edit(ref, text, blocks, number)
+        soon = Edit(ref, text, blocks, card.soon.number if card.soon else next(self._numbers))
+        if card.soon is not None:
+            soon.not_before = card.soon.not_before
+        elif card.edited_at == _LONG_AGO:
+            soon.not_before = now + self._pace.between
+        card.soon = soon
 
     def put_final(self, ref: MessageRef, text: str, blocks: Blocks) -> Future[None]:
         """A final state: progress still waiting is forgotten. Gives its answer."""
@@ -175,10 +183,8 @@ class Outbox:
     def _due_at(self, edit: Edit) -> datetime:
         pace = self._pace
         room = self._room_at(pace.per_minute if edit.is_final else pace.soon_per_minute)
-        at = max(edit.not_before, self._closed_until, room)
-        if edit.is_final:
-            return at
-        return max(at, self._cards[edit.ref].edited_at + pace.between)
+        distant = self._cards[edit.ref].edited_at + pace.between
+        return max(edit.not_before, self._closed_until, room, distant)
 
     def _room_at(self, limit: int) -> datetime:
         """When fewer than `limit` edits have been sent in the window before."""

@@ -42,7 +42,7 @@ class Pacer:
         """Edit a message when there is room; never blocks, never raises. Ignored when closed."""
         with self._changed:
             if not self._is_closed:
-                self._outbox.put_soon(ref, text, blocks)
+                self._outbox.put_soon(ref, text, blocks, self._clock.now())
                 self._wake()
 
     def final(self, ref: MessageRef, text: str, blocks: Blocks) -> None:

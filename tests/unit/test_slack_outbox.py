@@ -23,6 +23,7 @@ PACE = Pace()
 SMALL = Pace(soon_per_minute=6, per_minute=9, patience=timedelta(days=1))
 REFS = [MessageRef("C1", f"{number}.0") for number in range(4)]
 A, B = REFS[0], REFS[1]
+BEFORE = NOW - PACE.between  # what was put then may be sent now
 
 
 def seconds(number: float) -> timedelta:
@@ -59,7 +60,7 @@ class SlackModel:
         if is_final:
             self.finals.append((number, self.outbox.put_final(ref, str(number), [])))
         else:
-            self.outbox.put_soon(ref, str(number), [])
+            self.outbox.put_soon(ref, str(number), [], self.now)
 
     def take(self) -> Edit | None:
         edit = self.outbox.take(self.now)
@@ -133,13 +134,13 @@ def test_the_budget_of_any_minute_is_kept(data: st.DataObject) -> None:
 
 @given(st.data())
 @settings(max_examples=100, deadline=None)
-def test_progress_of_one_message_keeps_its_distance(data: st.DataObject) -> None:
+def test_edits_of_one_message_keep_their_distance(data: st.DataObject) -> None:
     model = played(data, ORDERLY)
     model.drain()
 
     last: dict[MessageRef, datetime] = {}
     for each in model.sent:
-        if not each.is_final and each.ref in last:
+        if each.ref in last:
             assert each.at - last[each.ref] >= SMALL.between
         last[each.ref] = each.at
 
@@ -197,35 +198,48 @@ def texts_sent(outbox: Outbox, now: datetime, limit: int = 99) -> list[str]:
 def test_newer_progress_replaces_older_in_its_place() -> None:
     """So that a busy card does not push itself in front, nor fall behind."""
     outbox = Outbox(PACE)
-    outbox.put_soon(A, "a1", [])
-    outbox.put_soon(B, "b1", [])
-    outbox.put_soon(A, "a2", [])
+    outbox.put_soon(A, "a1", [], BEFORE)
+    outbox.put_soon(B, "b1", [], BEFORE)
+    outbox.put_soon(A, "a2", [], BEFORE)
 
     assert texts_sent(outbox, NOW) == ["a2", "b1"]
 
 
 def test_final_states_go_before_progress() -> None:
     outbox = Outbox(PACE)
-    outbox.put_soon(A, "progress", [])
+    outbox.put_soon(A, "progress", [], BEFORE)
     outbox.put_final(B, "final", [])
 
     assert texts_sent(outbox, NOW) == ["final", "progress"]
 
 
-def test_a_final_state_does_not_keep_a_distance() -> None:
+def test_a_final_state_keeps_its_distance_to_progress() -> None:
     outbox = Outbox(PACE)
-    outbox.put_soon(A, "progress", [])
+    outbox.put_soon(A, "progress", [], BEFORE)
     assert texts_sent(outbox, NOW) == ["progress"]
     outbox.put_final(A, "final", [])
 
-    assert texts_sent(outbox, NOW) == ["final"]
+    assert texts_sent(outbox, NOW + PACE.between - seconds(0.1)) == []
+    assert texts_sent(outbox, NOW + PACE.between) == ["final"]
+
+
+def test_what_ends_soon_goes_straight_to_its_final_state() -> None:
+    """Its first progress waits, so that nobody waits for the end."""
+    outbox = Outbox(PACE)
+    outbox.put_soon(A, "progress", [], NOW)
+    assert texts_sent(outbox, NOW) == []
+    outbox.put_soon(A, "more", [], NOW + seconds(2))
+    assert texts_sent(outbox, NOW + seconds(2)) == []
+    outbox.put_final(A, "final", [])
+
+    assert texts_sent(outbox, NOW + seconds(2)) == ["final"]
 
 
 def test_progress_stops_at_its_share_and_final_states_do_not() -> None:
     outbox = Outbox(PACE)
     for number in range(60):
-        outbox.put_soon(MessageRef("C1", f"{number}"), "progress", [])
-    assert len(texts_sent(outbox, NOW)) == 40
+        outbox.put_soon(MessageRef("C1", f"{number}"), "progress", [], BEFORE)
+    assert len(texts_sent(outbox, NOW)) == PACE.soon_per_minute
     for number in range(20):
         outbox.put_final(MessageRef("C1", f"f{number}"), "final", [])
 
@@ -237,7 +251,7 @@ def test_progress_stops_at_its_share_and_final_states_do_not() -> None:
 def test_a_rate_limit_holds_everything_back_for_as_long_as_slack_says() -> None:
     outbox = Outbox(PACE)
     outbox.put_final(A, "final", [])
-    outbox.put_soon(B, "progress", [])
+    outbox.put_soon(B, "progress", [], BEFORE)
     edit = outbox.take(NOW)
     assert edit is not None
 
@@ -256,15 +270,15 @@ def test_trouble_with_one_message_does_not_hold_up_the_others() -> None:
     outbox.put_final(B, "b", [])
 
     assert texts_sent(outbox, NOW) == ["b"]
-    assert texts_sent(outbox, NOW + PACE.first_pause) == ["a"]
+    assert texts_sent(outbox, NOW + PACE.between) == ["a"]
 
 
 def test_progress_that_failed_is_not_tried_again_once_there_is_newer() -> None:
     outbox = Outbox(PACE)
-    outbox.put_soon(A, "old", [])
+    outbox.put_soon(A, "old", [], BEFORE)
     edit = outbox.take(NOW)
     assert edit is not None
-    outbox.put_soon(A, "new", [])
+    outbox.put_soon(A, "new", [], BEFORE)
     outbox.settle(edit, ChatUnknown("no answer"), NOW)
 
     assert texts_sent(outbox, NOW + PACE.between) == ["new"]
@@ -302,7 +316,7 @@ def test_a_refused_final_state_is_told_and_not_tried_again() -> None:
 
 def test_lost_progress_is_reported() -> None:
     outbox = Outbox(PACE)
-    outbox.put_soon(A, "progress", [])
+    outbox.put_soon(A, "progress", [], BEFORE)
     edit = outbox.take(NOW)
     assert edit is not None
 
