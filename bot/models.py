@@ -75,19 +75,47 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Something a person may do next: a label and the command that does it, as if typed."""
+    """Something a person may do next: a label and the command that does it, as if typed.
+
+    confirm: the question asked before it counts, where it destroys something.
+    """
 
     label: Text
     command: str
+    confirm: Text | None = None
+
+
+LOCAL_TEAM = "local"
+"""The team of those who type in a terminal of the bot's machine; Slack's begin with T or E."""
+
+_LOCAL = "local:"
+
+
+def is_local(address: str) -> bool:
+    """Whether the id of a person or a channel is of our making: Slack is never asked about it."""
+    return address.startswith(_LOCAL)
+
+
+def local_id(name: str) -> str:
+    """The id of a person who types in a terminal, and of the conversation with them."""
+    return f"{_LOCAL}{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The person who typed or clicked, and where. Ids are Slack's; names are never trusted."""
+    """The person who typed or clicked, and where. Names are never trusted.
+
+    Ids are Slack's, or all of them ours: then the person has a terminal on the bot's machine.
+    """
 
     user_id: str
     team_id: str
     channel_id: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether they type in a terminal. What comes from Slack always has a team of Slack's."""
+        return self.team_id == LOCAL_TEAM and is_local(self.user_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,7 +264,7 @@ def homes(app: App, owner_id: str) -> tuple[Mount, ...]:
     They belong to the user that rocker's programs run as (uid and gid 1000; workspaces.md §2).
     """
     return tuple(
-        Mount(f"ds-{owner_id.lower()}-{name}", path, owner=_ROCKER_USER)
+        Mount(f"ds-{owner_id.lower().replace(':', '-')}-{name}", path, owner=_ROCKER_USER)
         for name, path in app.homes.items()
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     String,
@@ -97,4 +98,31 @@ vms = Table(
         postgresql_where=text("is_live"),
     ),
     Index("vms_by_owner", "owner_id", "is_live"),
+)
+
+# Somebody in a terminal of the bot's machine is told things by rows: whoever carries an operation
+# out writes them, and the terminal shows them.
+local_people = Table(
+    "local_people",
+    metadata,
+    Column("user_id", String(40), primary_key=True),
+    Column("language", String(8), nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+local_messages = Table(
+    "local_messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("channel", String(40), nullable=False),
+    Column("key", String(120), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("blocks", JSON, nullable=False),
+    Column("version", Integer, nullable=False),  # grows with each edit
+    Column("seen_version", Integer, nullable=False),  # what a terminal has shown to its end
+    Column("posted_at", Instant, nullable=False),
+    Column("file_name", String(255)),
+    Column("content", LargeBinary),
+    Index("local_messages_key", "channel", "key", unique=True),
+    Index("local_messages_by_time", "posted_at"),
 )
