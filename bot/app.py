@@ -15,6 +15,7 @@ from bot.adapters.docker_host import DockerHosts
 from bot.adapters.durable import DurableEngine
 from bot.adapters.health import Check, Health
 from bot.adapters.http_server import HttpServer
+from bot.adapters.local_chat import ChatRouter, LocalChat
 from bot.adapters.slack import SlackChat
 from bot.adapters.slack_api import SlackAccess
 from bot.adapters.slack_http import SlackRequests
@@ -43,7 +44,7 @@ from bot.services.vm_order import Identity as VmOrderIdentity
 from bot.services.vm_order import OrderVm
 from bot.services.vm_prepare import Preparation, PrepareVm
 from bot.services.vm_use import VmUse
-from bot.store import OperationStore, VmStore, open_database
+from bot.store import LocalStore, OperationStore, VmStore, open_database
 from config.settings import Policy, Settings, missing_for_serve
 from handlers.answers import Answers
 from handlers.boundary import Boundary
@@ -107,6 +108,9 @@ class Core:
         """refreshes_homes: draw a person's App Home anew, in the background, when something of
         theirs has ended."""
         engine = open_database(database_url)
+        self.local_store = LocalStore(engine)
+        self._local_chat = LocalChat(self.local_store, SteadyClock())
+        chat = ChatRouter(chat, self._local_chat)
         self.operation_store = OperationStore(engine)
         self.vm_store = VmStore(engine)
         self.fleet = Fleet(hosts, self.vm_store, policy.access, policy.timeouts.host_query)
@@ -133,19 +137,22 @@ class Core:
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
         self.grammar = grammar(policy)
-        answering = Answers(self.grammar, questions, engines, clock)
+        self.questions = questions
+        self.answers = answering = Answers(self.grammar, questions, engines, clock)
         self.boundary = Boundary(
             self.grammar, self.operations, questions, answering, chat, policy.access, clock
         )
         self._engine = engine
 
     def _refresh_home(self, op: Operation) -> None:
-        self.boundary.refresh_home(op.caller.user_id)
+        if not op.caller.is_local:
+            self.boundary.refresh_home(op.caller.user_id)
 
     def close(self) -> None:
         """Finish answers under way and close the database."""
         self.boundary.close()
         self.fleet.close()
+        self._local_chat.close()
         self._engine.dispose()
 
 
@@ -270,6 +277,7 @@ class Bot:
     def _forget_old(self) -> None:
         before = self._clock.now() - self._settings.policy.keep.operations
         self._core.operation_store.forget(before)
+        self._core.local_store.forget(before)
         self._engine.forget(before)
 
 
