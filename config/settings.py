@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -22,8 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from bot.durations import parse_duration
 from bot.errors import ConfigError
+from config.fields import ChannelId, Duration, HostLabel, PolicyPart, UserId
+from config.idle import IdlePolicies, ReaperPolicy
 
 SOFTLAYER_ENDPOINT = "https://api.softlayer.com/xmlrpc/v3.1"
 """SoftLayer's public XML-RPC endpoint (softlayer-python 6.2.9, consts.py API_PUBLIC_ENDPOINT)."""
@@ -31,33 +30,7 @@ SOFTLAYER_ENDPOINT = "https://api.softlayer.com/xmlrpc/v3.1"
 SLACK_API = "https://slack.com/api/"
 
 
-def _as_duration(value: object) -> timedelta:
-    duration = _read_duration(value)
-    if duration <= timedelta(0):
-        raise ValueError("must be longer than nothing")
-    return duration
-
-
-def _read_duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("write a duration like 90s, 15m, 1h30m or 2d")
-    milliseconds = re.fullmatch(r"([0-9]{1,9})ms", value.strip())
-    return timedelta(milliseconds=int(milliseconds[1])) if milliseconds else parse_duration(value)
-
-
-Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
-UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]
-ChannelId = Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")]
-HostLabel = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,251}[a-z0-9]$")]
-
-
-class _Policy(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ImageChoice(_Policy):
+class ImageChoice(PolicyPart):
     """What `--image NAME` orders: an operating system code, or a public template by name."""
 
     os_code: str | None = None
@@ -70,7 +43,7 @@ class ImageChoice(_Policy):
         return self
 
 
-class VmPolicy(_Policy):
+class VmPolicy(PolicyPart):
     """Defaults and bounds of an order."""
 
     domain: HostLabel
@@ -93,7 +66,7 @@ class VmPolicy(_Policy):
         return self
 
 
-class Timeouts(_Policy):
+class Timeouts(PolicyPart):
     """How long each phase may take."""
 
     order: Duration
@@ -109,7 +82,7 @@ class Timeouts(_Policy):
     host_query: Duration
 
 
-class Poll(_Policy):
+class Poll(PolicyPart):
     """How often a running phase looks again."""
 
     cloud: Duration
@@ -117,7 +90,7 @@ class Poll(_Policy):
     page: Duration
 
 
-class AccessPolicy(_Policy):
+class AccessPolicy(PolicyPart):
     """Who may use the bot. Empty lists do not narrow."""
 
     users: frozenset[UserId]
@@ -125,13 +98,13 @@ class AccessPolicy(_Policy):
     admins: frozenset[UserId]
 
 
-class Keep(_Policy):
+class Keep(PolicyPart):
     """How long things are remembered."""
 
     operations: Duration
 
 
-class App(_Policy):
+class App(PolicyPart):
     """One entry of the catalogue: a program with a page, run as a container."""
 
     title: str
@@ -147,7 +120,7 @@ class App(_Policy):
     ] = {}
 
 
-class Tool(_Policy):
+class Tool(PolicyPart):
     """One image without a page."""
 
     title: str
@@ -155,7 +128,7 @@ class Tool(_Policy):
     command: tuple[str, ...] = Field(min_length=1)
 
 
-class Policy(_Policy):
+class Policy(PolicyPart):
     """Everything that is written in YAML."""
 
     command: str = Field(pattern=r"^/[a-z0-9_-]{1,31}$")
@@ -164,6 +137,8 @@ class Policy(_Policy):
     poll: Poll
     access: AccessPolicy
     keep: Keep
+    reaper: ReaperPolicy
+    idle: IdlePolicies
     catalog: dict[str, App]
     tools: dict[str, Tool]
     toolchain: tuple[str, ...]
@@ -301,7 +276,7 @@ def _mistakes(error: ValidationError, *, environment: bool) -> list[str]:
 def load_policy(overlay: Path | None = None) -> Policy:
     """The shipped policy with `overlay` laid over it. Raises ConfigError with every mistake."""
     mistakes: list[str] = []
-    tree = _shipped("bot.yaml") | _shipped("catalog.yaml")
+    tree = _shipped("bot.yaml") | _shipped("catalog.yaml") | _shipped("policies.yaml")
     tree = _laid_over(tree, _read_overlay(overlay, mistakes))
     try:
         policy = Policy.model_validate(tree)
