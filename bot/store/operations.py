@@ -45,13 +45,15 @@ class OperationStore:
             raise LookupError(op_id)
         return _operation(row)
 
-    def unfinished(self) -> list[str]:
-        """Ids of all operations that have no final state, oldest first."""
+    def unfinished(self, team_id: str | None = None) -> list[str]:
+        """Ids of all operations that have no final state, or of one team's; oldest first."""
         query = (
             sa.select(operations.c.id)
             .where(operations.c.state == OperationState.REQUESTED)
             .order_by(operations.c.requested_at)
         )
+        if team_id is not None:
+            query = query.where(operations.c.team_id == team_id)
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
 

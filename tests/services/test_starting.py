@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.models import Caller
+from bot.models import LOCAL_TEAM, Caller
 from bot.services.operations import Operations, Request
 from bot.store import OperationStore, open_database
 from tests.fakes.clock import FakeClock
@@ -17,6 +17,7 @@ from tests.fakes.clock import FakeClock
 A_WHILE_S = 10.0
 SOON = timedelta(milliseconds=10)
 JANE = Caller("U0JANE", "T0TEAM", "C0GENERAL")
+ALICE = Caller("local:alice", LOCAL_TEAM, "local:alice")
 
 
 class Engines:
@@ -89,14 +90,40 @@ def test_while_the_database_is_away_it_is_looked_again(
     looked = threading.Event()
     unfinished = store.unfinished
 
-    def away() -> list[str]:
+    def away(team_id: str | None = None) -> list[str]:
         if not looked.is_set():
             looked.set()
             raise OSError("the database is away")
-        return unfinished()
+        return unfinished(team_id)
 
     monkeypatch.setattr(store, "unfinished", away)
     assert looked.wait(A_WHILE_S)
     op_id = _recorded(Operations(store, FakeClock()), "key-1")
     assert engines.wait_for(lambda started: started == [op_id])
     operations.stop()
+
+
+def test_what_a_terminal_recorded_is_started_within_seconds(store: OperationStore) -> None:
+    """Its process has no engine while a bot runs, and somebody sits in front of it."""
+    operations, engines = Operations(store, FakeClock()), Engines()
+    operations.start(engines)
+    op_id = Operations(store, FakeClock()).record(Request("vm", {"name": "a"}), ALICE, "k1", None)
+    assert engines.wait_for(lambda started: started == [op_id])
+    operations.stop()
+
+
+def test_a_terminal_that_stands_in_for_the_bot_leaves_what_others_asked_for(
+    store: OperationStore,
+) -> None:
+    """It may have no token to tell them, and the next bot goes on with theirs."""
+    others = _recorded(Operations(store, FakeClock()), "key-1")
+    own = Operations(store, FakeClock()).record(Request("vm", {"name": "a"}), ALICE, "key-2", None)
+    operations, engines = Operations(store, FakeClock(), look_again=SOON), Engines()
+    operations.start(engines, team_id=LOCAL_TEAM)
+    assert engines.wait_for(lambda started: own in started)
+    later = Operations(store, FakeClock()).record(
+        Request("vm", {"name": "b"}), ALICE, "key-3", None
+    )
+    assert engines.wait_for(lambda started: later in started)
+    operations.stop()
+    assert others not in engines.started
