@@ -115,6 +115,7 @@ class Core:
         self.vm_store = VmStore(engine)
         self.fleet = Fleet(hosts, self.vm_store, policy.access, policy.timeouts.host_query)
         self.operations = Operations(self.operation_store, clock)
+        self.grammar = grammar(policy)
         self.runner = Runner(
             acts(
                 policy,
@@ -132,11 +133,11 @@ class Core:
             clock,
             policy.access,
             policy.command,
+            self.grammar.choice,
             ended=self._refresh_home if refreshes_homes else lambda op: None,
         )
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
-        self.grammar = grammar(policy)
         self.questions = questions
         self.answers = answering = Answers(self.grammar, questions, engines, clock)
         self.boundary = Boundary(

@@ -3,6 +3,7 @@
     BotError
     ├── UserError            the person can put it right: shown as is, with what to type instead
     │   ├── NotAllowed       somebody else may do it, this person may not
+    │   ├── WrongName        a VM's or container's name that nothing has, or several things
     │   └── ConfigError      the operator can: every mistake in the settings, all at once
     └── OutsideError         a system outside did not do its part; the foreign text stays in
         │                    __cause__ and in the log
@@ -65,6 +66,27 @@ class UserError(BotError):
 
 class NotAllowed(UserError):
     """The person may not do that; somebody else may."""
+
+
+class WrongName(UserError):
+    """A name that no VM or container has, or several have.
+
+    what: "vm" or "container". typed: the name as it was typed. meant: what it may stand for, the
+    likeliest first, each with a label where the name alone would not tell it.
+    """
+
+    def __init__(
+        self,
+        text: Text,
+        what: str,
+        typed: str,
+        meant: Sequence[tuple[str, Text | None]],
+        instead: str | None = None,
+    ) -> None:
+        super().__init__(text, instead)
+        self.what = what
+        self.typed = typed
+        self.meant = tuple(meant)
 
 
 class ConfigError(UserError):

@@ -14,16 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bot.access import Rules, require_member
-from bot.errors import BotError, ChatError, UserError
+from bot.errors import BotError, ChatError, UserError, WrongName
 from bot.metrics import COMMANDS
 from bot.models import Caller, Text
 from bot.ports import Chat, Clock
 from bot.replies import answers, modals
 from bot.replies.blocks import Reply
+from bot.services.names import corrected
 from bot.services.operations import Operations
 from bot.services.questions import Questions
 from handlers.answers import Answers
-from handlers.grammar import Grammar
+from handlers.grammar import Grammar, Understood
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Boundary:
             asks_a_vm = understood.request.kind not in ("help", "vm list")
             self._answer_later(
                 typed,
-                lambda language: self._answers.reply(understood, typed.caller, language),
+                lambda language: self._reply(understood, typed.caller, language),
                 self._pool if asks_a_vm else self._quick,
             )
             return
@@ -142,6 +143,13 @@ class Boundary:
         except Exception:
             reply = answers.unexpected_reply(_incident(), language)
         self._send(typed, reply)
+
+    def _reply(self, understood: Understood, caller: Caller, language: str) -> Reply:
+        request = understood.request
+        try:
+            return self._answers.reply(understood, caller, language)
+        except WrongName as error:
+            raise corrected(error, request.kind, request.args, self._grammar.choice) from error
 
     def _send(self, typed: Typed, reply: Reply) -> None:
         """Through the response_url, else directly."""

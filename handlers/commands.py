@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bot.models import Text
 from config.settings import Policy
 from handlers import readers
@@ -58,7 +61,7 @@ def commands(policy: Policy) -> tuple[Command, ...]:
                 params=(name,)),
         Command("vm cancel", ("vm", "cancel"),
                 Text("Cancel a VM: it stops costing money, and everything on it is deleted"),
-                "vm cancel jekyll-dev", params=(name,)),
+                "vm cancel jekyll-dev", params=(name,), confirm=_cancels),
         *apps,
         *tools,
         *_images(policy),
@@ -84,7 +87,7 @@ def _images(policy: Policy) -> tuple[Command, ...]:
         Command("images", ("images",), Text("The images on your VM, and which are in use"),
                 "images", takes_vm=True, is_question=True),
         Command("rmi", ("rmi",), Text("Remove an image from the VM"), "rmi rocker/shiny",
-                params=(one,), takes_vm=True),
+                params=(one,), takes_vm=True, confirm=_removes),
     )  # fmt: skip
 
 
@@ -100,16 +103,17 @@ def _containers() -> tuple[Command, ...]:
                     Flag("publish-all", "", Text("publish every port at one that is free"),
                          short="P", shows_short=True),
                     Flag("publish", "HOST:CONTAINER", Text("publish a port at a port of the VM"),
-                         readers.port_pair, "7777:8787", short="p", shows_short=True, repeats=True),
+                         readers.port_pair, "7777:8787", short="p", shows_short=True, repeats=True,
+                         write=lambda ports: f"{ports[0]}:{ports[1]}"),
                     Flag("name", "N", Text("a name for it"), readers.container_name, "my-rstudio"),
                     Flag("rm", "", Text("remove it when it ends")),
                     Flag("memory", "G", Text("at most so much memory, such as 2g"),
-                         readers.memory_size, "2g", short="m"),
+                         readers.memory_size, "2g", short="m", write=lambda mb: f"{mb}m"),
                     Flag("cpus", "N", Text("at most so many CPUs, such as 1.5"),
                          readers.cpu_share, "1.5"),
                     Flag("env", "K=V", Text("a variable, nothing secret"),
                          readers.env_pair, "TZ=Asia/Seoul", short="e", shows_short=True,
-                         repeats=True),
+                         repeats=True, write="=".join),
                     Flag("detach", "", Text("as it always does"), short="d", shows_short=True),
                 )),
         Command("ps", ("ps",), Text("The containers running on your VMs"), "ps",
@@ -126,8 +130,20 @@ def _containers() -> tuple[Command, ...]:
         Command("stop", ("stop",), Text("Stop containers; their files stay"), "stop 5c061b59b648",
                 params=(ids,), takes_vm=True),
         Command("kill", ("kill",), Text("Kill and remove containers"), "kill 5c061b59b648",
-                params=(ids,), takes_vm=True),
+                params=(ids,), takes_vm=True, confirm=_kills),
     )  # fmt: skip
+
+
+def _cancels(args: Mapping[str, Any]) -> Text:
+    return Text("Cancel {vm}? Everything on it is deleted.", vm=args["name"])
+
+
+def _removes(args: Mapping[str, Any]) -> Text:
+    return Text("Remove {image} from the VM? It can be pulled again.", image=args["image"])
+
+
+def _kills(args: Mapping[str, Any]) -> Text:
+    return Text("Kill this container? What it holds outside a volume is lost.")
 
 
 _WHOLE_VM = Text("it would give the container the whole VM.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ class Flag:
     """An option: `--cpus N`; without `read` it takes no value.
 
     short: its one letter, where docker's own option has one; shown where people know it best.
-    repeats: may be given several times.
+    repeats: may be given several times. write: how a value that was read is typed.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Flag:
     short: str = ""
     shows_short: bool = False
     repeats: bool = False
+    write: Callable[[Any], str] = str
 
     @property
     def typed(self) -> str:
@@ -70,6 +72,7 @@ class Command:
     code: everything after its words is one argument of this name, quotes, line ends and all.
     tail: what comes after `--` is an argument of this name, as words.
     forbidden: options that people know from docker and that are refused by name, with the reason.
+    confirm: the question asked before a button of it counts, where it destroys something.
     """
 
     kind: str
@@ -84,6 +87,7 @@ class Command:
     code: str = ""
     tail: str = ""
     forbidden: Mapping[str, Text] = field(default_factory=dict)
+    confirm: Callable[[Mapping[str, Any]], Text] | None = None
 
     @property
     def name(self) -> str:
@@ -147,8 +151,44 @@ class Grammar:
         rest = _read_flags(command, rest, args)
         if command.takes_vm:
             rest = _read_vm(command, rest, args)
+            self._check_on(command, rest, args)
         _read_params(command, rest, args)
         return Understood(command, Request(command.kind, args))
+
+    def _check_on(self, command: Command, rest: list[str], args: Mapping[str, Any]) -> None:
+        """Refuses `rstudio jekyll-dev`, which lacks an `on`."""
+        if command.params or len(rest) != 1 or "vm" in args:
+            return
+        name = _reading(hostname, rest[0], command)
+        meant = self.choice(command.kind, {**args, "vm": name})
+        text = Text("`{word}` is one word too many. Before a VM's name, type `on`.", word=name)
+        raise UserError(text, instead=meant.command, choices=[meant])
+
+    def line(self, kind: str, args: Mapping[str, Any]) -> str:
+        """How a request is typed, without the `/ds`; parsed, it is the same request again."""
+        command = self._of(kind, args)
+        words_typed = [*command.words, *_param_words(command, args), *_flag_words(command, args)]
+        if args.get("vm"):
+            words_typed += ["on", args["vm"]]
+        line = shlex.join(words_typed)
+        if command.code:
+            return f"{line} {args[command.code]}"
+        return f"{line} -- {shlex.join(args[command.tail])}" if args.get(command.tail) else line
+
+    def choice(self, kind: str, args: Mapping[str, Any], label: Text | None = None) -> Choice:
+        """A button that does a request; without a label it shows what it does."""
+        line, command = self.line(kind, args), self._of(kind, args)
+        shown = label or Text("{command}", command=f"{self.slash} {line}")
+        return Choice(shown, line, command.confirm(args) if command.confirm else None)
+
+    def _of(self, kind: str, args: Mapping[str, Any]) -> Command:
+        """The command that stands for the most of the arguments."""
+        able = [
+            each
+            for each in self.commands
+            if each.kind == kind and all(args.get(name) == value for name, value in each.fixed)
+        ]
+        return max(able, key=lambda each: len(each.fixed))
 
     def find(self, typed: Sequence[str]) -> Command | None:
         """The command that these words begin with, the longest name first."""
@@ -162,7 +202,20 @@ class Grammar:
         command = self.find(typed)
         if command is None:
             raise self._unknown(typed)
-        return command, typed[len(command.words) :]
+        rest = typed[len(command.words) :]
+        if len(rest) > 1 and not rest[1].startswith("-"):
+            self._check_second_word(command, rest)
+        return command, rest
+
+    def _check_second_word(self, command: Command, rest: list[str]) -> None:
+        """Refuses `vm cancl jekyll-dev`, of which `vm` alone would say that it is too long."""
+        pairs = [each.words for each in self.commands if each.words[:-1] == command.words]
+        near = difflib.get_close_matches(rest[0].lower(), [pair[-1] for pair in pairs], n=2)
+        if near:
+            fixed = [shlex.join([*command.words, name, *rest[1:]]) for name in near]
+            said = " ".join([*command.words, words.shortened(rest[0])])
+            text = Text("There is no command `{word}`.", word=said)
+            raise UserError(text, instead=fixed[0], choices=self._complete(fixed))
 
     def _unknown(self, typed: Sequence[str]) -> UserError:
         names = sorted({command.words[0] for command in self.commands})
@@ -170,17 +223,20 @@ class Grammar:
         text = Text("There is no command `{word}`.", word=words.shortened(typed[0]))
         if not near:
             return UserError(text, instead="help")
-        fixed = [" ".join([name, *typed[1:]])[:200] for name in near]
-        choices = [Choice(Text("{command}", command=f"{self.slash} {each}"), each)
-                   for each in fixed if self._is_complete(each)]  # fmt: skip
-        return UserError(text, instead=fixed[0], choices=choices)
+        fixed = [shlex.join([name, *typed[1:]]) for name in near]
+        return UserError(text, instead=fixed[0], choices=self._complete(fixed))
 
-    def _is_complete(self, line: str) -> bool:
-        try:
-            self.parse(line)
-        except UserError:
-            return False
-        return True
+    def _complete(self, lines: Sequence[str]) -> list[Choice]:
+        """A button for each line that is a whole command."""
+        choices = []
+        for line in lines:
+            try:
+                request = self.parse(line).request
+            except UserError:
+                continue
+            shown = Text("{command}", command=f"{self.slash} {line}")
+            choices.append(self.choice(request.kind, request.args, shown))
+        return choices
 
 
 def _with_code(command: Command, rest: str) -> Understood:
@@ -200,6 +256,28 @@ def _with_code(command: Command, rest: str) -> Understood:
     if not code.strip():
         raise _missing(command, command.code.upper())
     return Understood(command, Request(command.kind, args | {command.code: code}))
+
+
+def _param_words(command: Command, args: Mapping[str, Any]) -> list[str]:
+    fixed = dict(command.fixed)
+    found: list[str] = []
+    for param in command.params:
+        value = args.get(param.name)
+        if value is not None and param.name not in fixed:
+            found += value if param.is_many else [value]
+    return found
+
+
+def _flag_words(command: Command, args: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    for flag in command.flags:
+        value = args.get(flag.name)
+        if flag.read is None:
+            found += [flag.typed] if value else []
+        elif value is not None:
+            for each in value if flag.repeats else [value]:
+                found += [flag.typed, flag.write(each)]
+    return found
 
 
 def _read_tail(command: Command, rest: list[str], args: dict[str, Any]) -> list[str]:

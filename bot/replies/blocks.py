@@ -75,7 +75,8 @@ class Reply:
 
 def choice_button(choice: Choice) -> Button:
     """One of several buttons that answer a question."""
-    return Button(choice.label, CHOOSE, choice.command)
+    style = "danger" if choice.confirm else None
+    return Button(choice.label, CHOOSE, choice.command, style=style, confirm=choice.confirm)
 
 
 def password_value(vm_id: str, container_id: str) -> str:

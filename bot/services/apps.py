@@ -93,9 +93,9 @@ class RunApp:
             )
         if left is None:
             return Outcome(Text("No container was left behind."), (retry,))
-        kill = Button(Text("Kill"), value=f"kill {left.short_id}", style="danger")
         return Outcome(
-            Text("Container `{id}` was started and is still running.", id=left.short_id), (kill,)
+            Text("Container `{id}` was started and is still running.", id=left.short_id),
+            (kill_button(left.id),),
         )
 
     # --- phases ---

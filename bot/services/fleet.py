@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.access import Rules, is_owner_or_admin, require_owner
-from bot.errors import BotError, HostError, UserError
-from bot.models import Caller, Choice, Container, HostAccess, Text, Vm
+from bot.errors import BotError, HostError, UserError, WrongName
+from bot.models import Caller, Container, HostAccess, Text, Vm
 from bot.ports import ContainerHost, ContainerHosts
+from bot.services.names import near
 from bot.store import VmStore
 
 OWNER, OPERATION, APP, CHANNEL = (
@@ -117,7 +117,9 @@ class Fleet:
             return reachable
         named = [vm for vm in reachable if vm.hostname == vm_name]
         if not named:
-            raise UserError(Text("No VM `{name}` can be reached.", name=vm_name), "vm list")
+            meant = [(each, None) for each in near(vm_name, [vm.hostname for vm in reachable])]
+            text = Text("No VM `{name}` can be reached.", name=vm_name)
+            raise WrongName(text, "vm", vm_name, meant, "vm list")
         return named
 
     def _meant(
@@ -138,21 +140,22 @@ class Fleet:
             require_owner(caller, owner, self._rules, one.container.short_id)
 
 
-def _ambiguous(name: str, meant: Sequence[Located]) -> UserError:
-    choices = [
-        Choice(
-            Text("{id} {name}", id=one.container.short_id, name=one.container.name),
-            f"kill {one.container.short_id}",
-        )
-        for one in meant[:10]
-    ]
-    return UserError(
+def _ambiguous(name: str, meant: Sequence[Located]) -> WrongName:
+    return WrongName(
         Text(
             "`{name}` matches {count} containers. Which one?",
             name=name,
             count=len(meant),
         ),
-        choices=choices,
+        "container",
+        name,
+        [
+            (
+                one.container.short_id,
+                Text("{id} {name}", id=one.container.short_id, name=one.container.name),
+            )
+            for one in meant[:10]
+        ],
     )
 
 
@@ -166,8 +169,9 @@ def _unknown(name: str, own: Sequence[Located], silent: Sequence[str]) -> UserEr
             ),
             "ps",
         )
-    known = {one.container.short_id: one for one in own} | {one.container.name: one for one in own}
-    near = difflib.get_close_matches(name, known, n=1)
-    if near:
-        return UserError(Text("There is no container `{name}`.", name=name), f"kill {near[0]}")
-    return UserError(Text("There is no container `{name}`.", name=name), "ps")
+    # An id is mostly typed by its beginning, so it is compared with beginnings.
+    known = {one.container.short_id[: len(name)]: one.container.short_id for one in own}
+    known |= {one.container.name: one.container.name for one in own}
+    meant = dict.fromkeys(known[each] for each in near(name, known))
+    text = Text("There is no container `{name}`.", name=name)
+    return WrongName(text, "container", name, [(each, None) for each in meant], "ps")

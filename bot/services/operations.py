@@ -32,6 +32,7 @@ from bot.models import (
 from bot.ports import Chat, Clock, Engines, Journal
 from bot.replies.answers import refusal_reply
 from bot.replies.card import Card
+from bot.services.names import Offer, corrected
 from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Work, tell_end
 from bot.store import OperationStore
@@ -210,6 +211,7 @@ class Runner:
         clock: Clock,
         rules: Rules,
         command: str,
+        offer: Offer,
         ended: Callable[[Operation], None] = lambda op: None,
     ) -> None:
         self._acts = acts
@@ -218,6 +220,7 @@ class Runner:
         self._clock = clock
         self._rules = rules
         self._command = command
+        self._offer = offer
         self._ended = ended
 
     def run(self, op_id: str, journal: Journal) -> None:
@@ -320,14 +323,14 @@ class Runner:
             return {"value": act.admit(op)}
         except BotError as error:
             log.info("operation %s (%s) is refused: %s", op.id, op.kind, error)
-            return {"refusal": _refusal(error)}
+            return {"refusal": _refusal(corrected(error, op.kind, op.args, self._offer))}
 
     def _refuse(self, op: Operation, recorded: Json, language: str) -> Json:
         """Say no to the person alone: through the response_url, else directly."""
         error = UserError(
             text_from_json(recorded["text"]),
             recorded["instead"],
-            [Choice(text_from_json(label), command) for label, command in recorded["choices"]],
+            [_choice(*each) for each in recorded["choices"]],
         )
         reply = refusal_reply(error, self._command, language)
         if op.response_url is not None:
@@ -351,8 +354,19 @@ def _refusal(error: BotError) -> Json:
     return {
         "text": text_to_json(error.text),
         "instead": error.instead if isinstance(error, UserError) else None,
-        "choices": [[text_to_json(each.label), each.command] for each in choices],
+        "choices": [
+            [
+                text_to_json(each.label),
+                each.command,
+                text_to_json(each.confirm) if each.confirm else None,
+            ]
+            for each in choices
+        ],
     }
+
+
+def _choice(label: Json, command: str, confirm: Json | None = None) -> Choice:
+    return Choice(text_from_json(label), command, text_from_json(confirm) if confirm else None)
 
 
 def _told(op: Operation, failure: Failed, advice: Outcome) -> Outcome:

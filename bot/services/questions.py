@@ -95,7 +95,7 @@ class Questions:
         if vm_name is not None:
             vm = self.vms.named(vm_name)
             if vm is None:
-                raise unknown_vm(self.vms, vm_name, caller)
+                raise unknown_vm(self.vms, vm_name, caller, self.vms.live())
             return [vm]
         own = self.vms.live(caller.user_id)
         if not own:

@@ -73,7 +73,12 @@ class CancelVm:
         if vm is None or vm.state is VmState.GONE:
             return Outcome(Text("There is nothing more to do."))
         self.vms.change(vm.op_id, unless=_NOT_CANCELLING, state=VmState.ATTENTION)
-        again = Button(Text("Try again"), value=f"vm cancel {vm.hostname}", style="danger")
+        again = Button(
+            Text("Try again"),
+            value=f"vm cancel {vm.hostname}",
+            style="danger",
+            confirm=Text("Cancel {vm}? Everything on it is deleted.", vm=vm.hostname),
+        )
         return Outcome(Text("The VM was not cancelled and still costs money."), (again,))
 
     def _settled(self, watch: Watch, vm: Vm) -> Json:

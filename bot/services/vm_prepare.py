@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.access import Rules, is_owner_or_admin, require_owner
-from bot.errors import CloudNotFound, EngineMissing, UserError
+from bot.errors import CloudNotFound, EngineMissing, UserError, WrongName
 from bot.models import (
     Caller,
     Engine,
@@ -17,6 +18,7 @@ from bot.models import (
 )
 from bot.ports import Clock, Cloud, ContainerHost, ContainerHosts
 from bot.replies.blocks import Button
+from bot.services.names import near
 from bot.services.recorded import Json
 from bot.services.vm_find import VmFinder
 from bot.services.work import Failed, Outcome, Stopped, Watch, Work
@@ -209,10 +211,11 @@ class PrepareVm:
 
 
 def owned_vm(vms: VmStore, name: str, caller: Caller, rules: Rules) -> Vm:
-    """The live VM of that name. Raises UserError, with the names meant instead; NotAllowed."""
+    """The live VM of that name. Raises WrongName, with the names meant; NotAllowed."""
     vm = vms.named(name)
     if vm is None:
-        raise unknown_vm(vms, name, caller)
+        usable = [each for each in vms.live() if is_owner_or_admin(caller, each.owner_id, rules)]
+        raise unknown_vm(vms, name, caller, usable)
     require_owner(caller, vm.owner_id, rules, vm.hostname)
     return vm
 
@@ -228,17 +231,16 @@ def worked_on(vms: VmStore, op: Operation, admitted: Json, rules: Rules) -> Vm |
     return vm if vm and is_owner_or_admin(op.caller, vm.owner_id, rules) else None
 
 
-def unknown_vm(vms: VmStore, name: str, caller: Caller) -> UserError:
-    """There is no VM of that name; what there is."""
+def unknown_vm(vms: VmStore, name: str, caller: Caller, usable: Sequence[Vm]) -> UserError:
+    """There is no VM of that name; what there is. usable: those that may have been meant."""
+    meant = near(name, [vm.hostname for vm in usable])
     own = [vm.hostname for vm in vms.live(caller.user_id)]
-    if not own:
-        return UserError(
-            Text("There is no VM `{name}`, and you have none.", name=name), instead=f"vm {name}"
-        )
-    return UserError(
-        Text("There is no VM `{name}`. Yours are: {names}.", name=name, names=own),
-        instead="vm list",
-    )
+    if own:
+        text = Text("There is no VM `{name}`. Yours are: {names}.", name=name, names=own)
+    else:
+        text = Text("There is no VM `{name}`, and you have none.", name=name)
+    instead = "vm list" if own else f"vm {name}"
+    return WrongName(text, "vm", name, [(each, None) for each in meant], instead)
 
 
 def check_not_cancelled(vms: VmStore, op_id: str) -> None:
