@@ -2,15 +2,27 @@
 
 from bot.store.database import open_database
 from bot.store.local import LocalMessage, LocalStore
+from bot.store.marks import LeaseRow, MarkRow, MarkStore, TooLate
 from bot.store.operations import OperationStore
 from bot.store.vms import NameInUse, TooMany, VmStore
+from bot.store.watch import FindingStore, Noted, Switch, SwitchStore, WatchRow, WatchStore
 
 __all__ = [
+    "FindingStore",
+    "LeaseRow",
     "LocalMessage",
     "LocalStore",
+    "MarkRow",
+    "MarkStore",
     "NameInUse",
+    "Noted",
     "OperationStore",
+    "Switch",
+    "SwitchStore",
+    "TooLate",
     "TooMany",
     "VmStore",
+    "WatchRow",
+    "WatchStore",
     "open_database",
 ]

@@ -126,3 +126,79 @@ local_messages = Table(
     Index("local_messages_key", "channel", "key", unique=True),
     Index("local_messages_by_time", "posted_at"),
 )
+
+vm_watch = Table(
+    "vm_watch",
+    metadata,
+    Column("vm", String(40), primary_key=True),
+    Column("looked_at", Instant, nullable=False),
+    Column("activity", JSON),  # of the last look that could be made
+    Column("signals", JSON),
+    Column("idle_since", Instant),
+    Column("blind_since", Instant),
+    Column("busy_at", Instant),
+    Column("busy_why", JSON),
+    Column("verdict", JSON),
+    Column("billed_from", Instant),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("vm", String(40), primary_key=True),
+    Column("ends_at", Instant),
+    Column("extended_by", String(40)),
+    Column("kept_until", Instant),
+    Column("kept_by", String(40)),
+    Column("kept_at", Instant),
+)
+
+idle_marks = Table(
+    "idle_marks",
+    metadata,
+    Column("vm", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("marked_at", Instant, nullable=False),
+    Column("idle_since", Instant),
+    Column("why", JSON, nullable=False),
+    Column("delivered_at", Instant),
+    Column("notices", JSON, nullable=False),
+    Column("ended_at", Instant),
+    Column("how", String(20)),
+    Column("ended_by", String(40)),
+    Column("until", Instant),
+    # One mark at a time per VM, however many replicas sweep.
+    Index(
+        "idle_marks_open",
+        "vm",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("fact", Text, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("told_at", Instant),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    Column("changed_by", String(40), nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
