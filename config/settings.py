@@ -23,6 +23,7 @@ from pydantic import (
 from bot.errors import ConfigError
 from config.fields import ChannelId, Duration, HostLabel, PolicyPart, UserId
 from config.idle import IdlePolicies, ReaperPolicy
+from config.r import RPolicy
 
 SOFTLAYER_ENDPOINT = "https://api.softlayer.com/xmlrpc/v3.1"
 """SoftLayer's public XML-RPC endpoint (softlayer-python 6.2.9, consts.py API_PUBLIC_ENDPOINT)."""
@@ -137,6 +138,7 @@ class Policy(PolicyPart):
     poll: Poll
     access: AccessPolicy
     keep: Keep
+    r: RPolicy
     reaper: ReaperPolicy
     idle: IdlePolicies
     catalog: dict[str, App]
