@@ -70,7 +70,7 @@ _UNUSABLE = (OSError, sqlite3.Error, SQLAlchemyError, dbos_error.DBOSException)
 
 
 class _Stopped(BaseException):
-    """We are closing: the operation stays unfinished and is resumed by the next launch."""
+    """We are closing, or only a guest: the operation stays unfinished, for the next launch."""
 
 
 def exit_for_restart() -> None:
@@ -97,6 +97,7 @@ class DurableEngine:
         on_crash: Callable[[str, Exception], None],
         on_lost: Callable[[], None] = exit_for_restart,
         retries: Sequence[timedelta] = RETRIES,
+        takes: Callable[[str], bool] | None = None,
         workers: int = 256,
         look_after_others: timedelta = timedelta(seconds=2),
         application_version: str = "1",
@@ -105,12 +106,15 @@ class DurableEngine:
 
         on_crash: the operation raised in every try and is given up; called at least once.
         on_lost: PostgreSQL only: our session broke, others take over our work; must end us.
+        takes: given for a guest, who sits here while there is no bot: whether it carries out that
+        operation. The others stay as they are, for the next bot.
         workers: operations at once; more wait. Each holds a thread, also while it only waits, so
         that a small number would let a few slow VMs stop everybody.
         """
         self._home = home
         self._run = run
         self._on_crash = on_crash
+        self._takes = takes or (lambda op_id: True)
         self._retries = tuple(retries)
         self._is_open = False
         self._closing = threading.Event()
@@ -122,10 +126,12 @@ class DurableEngine:
         if database_url.startswith("sqlite"):
             self._file = home / "operations.db"
             system_url = f"sqlite:///{self._file}"
-            self._seat = SoloSeat(home)
+            self._seat = SoloSeat(home, is_guest=takes is not None)
         else:
             system_url = database_url
-            self._seat = ReplicaSeat(database_url, on_lost, look_after_others)
+            self._seat = ReplicaSeat(
+                database_url, on_lost, look_after_others, is_guest=takes is not None
+            )
         self._config = DBOSConfig(
             name="ds-bot",
             system_database_url=system_url,
@@ -226,6 +232,8 @@ class DurableEngine:
 
     def _perform(self, op_id: str) -> None:
         """The workflow. An Exception must not leave it: DBOS would record that as the end."""
+        if not self._takes(op_id):
+            raise _Stopped
         with self._running_changed:
             self._running += 1
         try:
@@ -298,7 +306,8 @@ class DurableEngine:
     def _inherit(self, executor_id: str) -> None:
         """Put a dead replica's work back into the queue that all replicas take from."""
         for workflow in pending(executor_id):
-            DBOS.resume_workflow(workflow.workflow_id)
+            if self._takes(workflow.workflow_id):
+                DBOS.resume_workflow(workflow.workflow_id)
 
 
 def _quieten() -> None:

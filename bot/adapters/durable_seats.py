@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -49,30 +50,64 @@ class Seat(Protocol):
         """Stand up; our unfinished work may be taken by others."""
 
 
+BOT_NAME, GUEST_NAME = "ds-bot seat", "ds-bot guest seat"
+"""How the sessions of seats are called in PostgreSQL's pg_stat_activity."""
+
+_GUEST_LEAVES = timedelta(seconds=40)  # it looks each second, and lets its steps end for some
+_LOOK_S = 0.1
+_LOOKS = 3  # in a row without a guest: the seat is a bot's, and not just being looked at
+
+
 class SoloSeat:
-    """The only process on a directory, by a lock that the kernel drops when the process dies."""
+    """The only process on a directory, by a lock that the kernel drops when the process dies.
+
+    A guest sits down while there is no bot, and stands up when one comes: it shows that it is one
+    by `operations.guest`, and the bot shows that it waits by `operations.next`.
+    """
 
     executor_id = "solo"
 
-    def __init__(self, home: Path) -> None:
-        self._path = home / "operations.lock"
+    def __init__(
+        self, home: Path, *, is_guest: bool = False, guest_leaves: timedelta = _GUEST_LEAVES
+    ) -> None:
+        """guest_leaves: how long a bot waits for a guest to stand up."""
+        self._home = home
+        self._is_guest = is_guest
+        self._guest_leaves = guest_leaves
         self._lock: int | None = None
+        self._shown: int | None = None
 
     def take(self) -> None:
         """Raises ConfigError when another process has the directory."""
-        lock = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            home = self._path.parent
+        if self._is_guest:
+            self._shown = shown(self._home)
+        self._lock = locked(self._home / "operations.lock")
+        if self._lock is None and not self._is_guest:
+            self._lock = self._taken_from_guest()
+        if self._lock is None:
+            self.leave()
             raise ConfigError(
                 [
-                    f"DS_HOME={home}: another ds-bot uses this directory; stop it first, or set"
-                    " DATABASE_URL to a PostgreSQL database that several can share"
+                    f"DS_HOME={self._home}: another ds-bot uses this directory; stop it first, or"
+                    " set DATABASE_URL to a PostgreSQL database that several can share"
                 ]
-            ) from None
-        self._lock = lock
+            )
+
+    def _taken_from_guest(self) -> int | None:
+        waits = locked(self._home / "operations.next")
+        deadline = time.monotonic() + self._guest_leaves.total_seconds()
+        no_guest = 0
+        try:
+            while waits is not None and no_guest < _LOOKS and time.monotonic() < deadline:
+                no_guest = 0 if is_locked(self._home / "operations.guest") else no_guest + 1
+                lock = locked(self._home / "operations.lock")
+                if lock is not None:
+                    return lock
+                time.sleep(_LOOK_S)
+            return None
+        finally:
+            if waits is not None:
+                os.close(waits)
 
     def watch(
         self, colleagues: Callable[[], Iterable[str]], inherit: Callable[[str], None]
@@ -84,9 +119,10 @@ class SoloSeat:
         return self._lock is not None
 
     def leave(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        for held in (self._lock, self._shown):
+            if held is not None:
+                os.close(held)
+        self._lock = self._shown = None
 
 
 class ReplicaSeat:
@@ -96,9 +132,17 @@ class ReplicaSeat:
     No heartbeat table and no clocks. Needs a session of its own: no transaction-mode pgbouncer.
     """
 
-    def __init__(self, database_url: str, on_lost: Callable[[], None], every: timedelta) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        on_lost: Callable[[], None],
+        every: timedelta,
+        *,
+        is_guest: bool = False,
+    ) -> None:
         """on_lost: called once from a thread when the session broke, so that others may take over
         our work while we still do it. every: how often the others are looked at."""
+        self._name = GUEST_NAME if is_guest else BOT_NAME
         self.executor_id = f"{socket.gethostname()}-{uuid4().hex[:12]}"
         self._url = make_url(database_url).set(drivername="postgresql")
         self._on_lost = on_lost
@@ -113,7 +157,7 @@ class ReplicaSeat:
             self._session = psycopg.connect(
                 self._url.render_as_string(hide_password=False),
                 autocommit=True,
-                application_name="ds-bot seat",
+                application_name=self._name,
                 connect_timeout=10,
                 # a peer that vanished without a word is noticed after about 11 s
                 keepalives_idle=5,
@@ -179,6 +223,33 @@ class ReplicaSeat:
         assert self._session is not None, "take() comes first"
         row = self._session.execute(query.encode(), params).fetchone()
         return row is not None and row[0]
+
+
+def shown(home: Path) -> int:
+    """A mark that a guest is there, or somebody who only looks; until the number is closed."""
+    file = os.open(home / "operations.guest", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(file, fcntl.LOCK_SH)  # waits only while somebody asks `is_locked`
+    return file
+
+
+def locked(path: Path) -> int | None:
+    """A lock on a file, held until the number is closed; None when somebody else has one."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file
+
+
+def is_locked(path: Path) -> bool:
+    """Whether somebody has a lock on a file."""
+    file = locked(path)
+    if file is None:
+        return True
+    os.close(file)
+    return False
 
 
 def _lock_key(executor_id: str) -> int:
