@@ -132,6 +132,12 @@ class ContainerHost(Protocol):
         """The images that have a name, the newest first."""
 
     def remove_image(self, image: str) -> None:
+    def layer_sizes(self, image: str) -> tuple[int, ...]:
+        """Bytes of each of an image's layers, the lowest first; none when the engine does not tell.
+
+        Raises ImageNotFound.
+        """
+
         """Take a name away, and the image with its last one. Gone already is success.
 
         Raises ImageInUse.

@@ -18,7 +18,14 @@ from bot.adapters.docker_calls import PULLS_AT_ONCE, EngineCalls
 from bot.adapters.docker_errors import RemovalUnderWay, engine_errors, refusal
 from bot.adapters.docker_inside import inspected, put_files
 from bot.adapters.docker_output import newest
-from bot.adapters.docker_rows import container_of, engine_of, hit_of, image_of, names_of
+from bot.adapters.docker_rows import (
+    container_of,
+    engine_of,
+    hit_of,
+    image_of,
+    layer_sizes_of,
+    names_of,
+)
 from bot.adapters.docker_specs import (
     check_container,
     check_image,
@@ -132,6 +139,13 @@ class DockerHost:
             key=lambda image: image.created_at,
             reverse=True,
         )
+
+    def layer_sizes(self, image: str) -> tuple[int, ...]:
+        layers = self._inspect_image(image)["RootFS"].get("Layers") or ()
+        history = self._calls.read(
+            lambda api: api.history(image)  # type: ignore[no-untyped-call]
+        )
+        return layer_sizes_of(history, len(layers))
 
     def remove_image(self, image: str) -> None:
         try:

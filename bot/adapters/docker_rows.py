@@ -10,6 +10,11 @@ from bot.models import Container, Engine, Image, PortBinding, SearchHit
 
 _EXIT_CODE = re.compile(r"Exited \((\d+)\)")
 _NO_NAME = "<none>:<none>"
+# What makes no layer of its own, as classic builders and as BuildKit write it into the history.
+_MAKES_NO_LAYER = re.compile(
+    r"(?:/bin/sh -c #\(nop\)\s+)?(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER"
+    r"|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
+)
 
 
 def engine_of(info: dict[str, Any]) -> Engine:
@@ -64,6 +69,18 @@ def image_of(row: dict[str, Any], found: dict[str, Any]) -> Image:
         layers=tuple(found["RootFS"].get("Layers") or ()),
         digest=digests[0] if digests else None,
     )
+
+
+def layer_sizes_of(history: list[dict[str, Any]], count: int) -> tuple[int, ...]:
+    """GET /images/{id}/history of an image with so many layers.
+
+    The history has entries that are no layer, and does not say which: none is given when that
+    cannot be told for sure.
+    """
+    oldest_first = [(row["Size"], row.get("CreatedBy") or "") for row in reversed(history)]
+    likely = [size for size, made in oldest_first if size or not _MAKES_NO_LAYER.match(made)]
+    certain = [size for size, _ in oldest_first if size]
+    return next((tuple(each) for each in (certain, likely) if len(each) == count), ())
 
 
 def hit_of(row: dict[str, Any]) -> SearchHit:

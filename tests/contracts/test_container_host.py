@@ -335,6 +335,20 @@ def test_images_with_a_name_are_listed(world: World) -> None:
     assert found.size_bytes >= 8_000_000
 
 
+def test_the_layers_of_an_image_have_sizes_that_add_up(world: World) -> None:
+    """What two images share is told by them."""
+    host = host_of(world)
+    [image] = [each for each in host.images() if f"{SLEEPER}:latest" in each.names]
+
+    sizes = host.layer_sizes(image.id)
+
+    assert len(sizes) == len(image.layers)
+    assert sum(sizes) == image.size_bytes
+    assert host.layer_sizes(SLEEPER) == sizes
+    with pytest.raises(ImageNotFound):
+        host.layer_sizes(world.unpublished())
+
+
 def test_a_removed_image_is_gone(world: World) -> None:
     host = host_of(world)
     image = world.published()

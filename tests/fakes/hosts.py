@@ -264,6 +264,15 @@ class FakeHost:
         ends_at = None if run.exit_code is None else self._now() + run.lasts
         container = replace(self._started(spec), ports=self._bindings(spec, image))
         environment = image.environment | spec.environment
+    def _layer_sizes(self, image: str) -> tuple[int, ...]:
+        found = {name: each for name, each in self.images.items()
+                 if image in (_image(name, each).id, name) or _tagged(image) == name}  # fmt: skip
+        if not found:
+            raise ImageNotFound("No registry has that image, or it is not public.")
+        one = next(iter(found.values()))
+        is_told = not one.layers or len(one.layers) == len(one.layer_bytes)
+        return one.layer_bytes if is_told else ()
+
         running = _Running(container, spec, environment, run, ends_at)
         self._containers[container.id] = running
         for mount in spec.mounts:
@@ -454,6 +463,10 @@ class FakeConnection:
                 self._host().stop(container_id, _KILLED)
 
     def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
+    def layer_sizes(self, image: str) -> tuple[int, ...]:
+        with self._host().call("layer_sizes", image):
+            return self._host()._layer_sizes(image)
+
         with self._host().call("fetch", container_id, path, most_bytes):
             return self._host()._fetch(container_id, path, most_bytes)
 
