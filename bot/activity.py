@@ -62,19 +62,35 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Absence:
+    """A time in which a VM was not used, and then was again."""
+
+    left_at: datetime
+    back_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Signals:
-    """All signs of one look, and what is remembered of the looks before."""
+    """All signs of one look, and what is remembered of the looks before.
+
+    What is remembered is to be stored with the VM, and to be given to the next look's `remember`.
+    """
 
     now: tuple[Signal, ...]
-    idle_since: (
-        datetime | None
-    )  # since when all looks without a gap said idle; None: the last did not
-    blind_since: datetime | None  # since when nobody can tell; None: the last look could
+    # Since when all looks that could tell said idle. None: the last one that could said busy, or
+    # nobody could tell for too long. A short time without an answer does not begin it anew: what
+    # happened meanwhile shows in the counters.
+    idle_since: datetime | None
+    # Of the last look that could tell, when this one cannot. None: this one can.
+    blind_since: datetime | None
+    # Since when at most open pages and connections on which nothing moves were seen.
+    untouched_since: datetime | None = None
+    absences: tuple[Absence, ...] = ()  # the longer ones, the oldest first
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What is agreed about a VM's life."""
+    """What is agreed about a VM's life. Until its end, and while kept, a VM is not taken for idle."""
 
     ordered_at: datetime
     billed_from: datetime | None  # its billing hours begin here (provision date); None: not known
@@ -90,3 +106,4 @@ class Verdict:
     since: datetime | None  # IDLE: since when; UNKNOWN: since when nobody can tell; BUSY: None
     why: Text
     is_due: bool  # idle as long as the policy allows, not kept, so that its owner is to be told
+    due_at: datetime | None = None  # IDLE: when it is or was due, if nothing changes

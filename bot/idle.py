@@ -1,0 +1,218 @@
+"""Whether a VM is in use: signs of two looks, what is remembered of them, and the verdict.
+
+Pure: no clock, no network. Any sign of use makes a VM busy; what cannot be told is unknown, and
+unknown is never idle; only when every sign says idle the time begins to count. Traffic and
+connections are no use where a page that lies open makes them (RStudio's polls for ever, `POST
+/events/get_events`; Shiny's sends heartbeats), and silence is no idleness where R computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import NamedTuple
+
+from bot.activity import Absence, Lease, Signal, Signals, Use, Verdict, VmActivity
+from bot.models import Text
+from bot.signs import UNTOUCHED, signs_of
+from config.idle import Habit, IdlePolicy
+
+_WORKDAYS = 5
+_DAY = timedelta(days=1)
+
+
+class _State(Enum):
+    """What all signs of a look come to."""
+
+    BUSY = auto()
+    UNTOUCHED = auto()  # nothing but open pages and connections on which nothing moves
+    IDLE = auto()
+    UNKNOWN = auto()
+
+
+class _Reason(NamedTuple):
+    """An idle time that the policy limits."""
+
+    due_at: datetime
+    since: datetime
+
+
+def read_signals(
+    before: VmActivity | None, after: VmActivity | None, policy: IdlePolicy, now: datetime
+) -> tuple[Signal, ...]:
+    """The signs of the look `after`, counters compared with the last look that succeeded.
+
+    No look, or one that is older than the policy's gap, gives one sign: unknown.
+    """
+    if after is None:
+        return (Signal("look", Use.UNKNOWN, now, Text("The VM does not answer.")),)
+    if now - after.at > policy.gap:
+        why = Text("The VM was last looked at {age} ago.", age=now - after.at)
+        return (Signal("look", Use.UNKNOWN, after.at, why),)
+    return signs_of(before, after, policy.thresholds)
+
+
+def remember(
+    earlier: Signals | None,
+    last_look: datetime | None,
+    signs: tuple[Signal, ...],
+    policy: IdlePolicy,
+    now: datetime,
+) -> Signals:
+    """The signs of this look with what is remembered of those before.
+
+    earlier, last_look: what the last look gave, and when it was; None at the first.
+    Store the answer. The idle time begins anew after a time without good looks that was longer than
+    the policy's gap.
+    """
+    old = earlier or Signals((), None, None)
+    told_at = old.blind_since or last_look
+    if told_at is None or now - told_at > policy.gap:
+        old = Signals((), None, old.blind_since, None, old.absences)
+    match _state(signs, policy, now):
+        case _State.UNKNOWN:
+            is_watched = last_look is not None and now - last_look <= policy.gap
+            blind_since = old.blind_since or (last_look if is_watched else now)
+            return Signals(signs, old.idle_since, blind_since, old.untouched_since, old.absences)
+        case _State.IDLE:
+            idle_since, untouched_since = old.idle_since or now, old.untouched_since or now
+            return Signals(signs, idle_since, None, untouched_since, old.absences)
+        case _State.UNTOUCHED:
+            return Signals(
+                signs, None, None, old.untouched_since or now, _absences(old, policy, now)
+            )
+        case _State.BUSY:
+            return Signals(signs, None, None, None, _absences(old, policy, now))
+
+
+def with_absence(
+    absences: Iterable[Absence], new: Absence, policy: IdlePolicy
+) -> tuple[Absence, ...]:
+    """The absences with a new one, such as that of a VM that was taken and is restored now."""
+    habit = policy.habit
+    if habit is None or new.back_at - new.left_at < habit.counts_from:
+        return tuple(absences)
+    return (*absences, new)[-habit.of_last :]
+
+
+def judge(signals: Signals, lease: Lease, policy: IdlePolicy, now: datetime) -> Verdict:
+    """Whether the VM is in use, since when not, why, and whether its owner is to be told."""
+    match _state(signals.now, policy, now):
+        case _State.BUSY:
+            return Verdict(Use.BUSY, None, _first(signals.now, Use.BUSY), is_due=False)
+        case _State.UNKNOWN:
+            return Verdict(
+                Use.UNKNOWN,
+                signals.blind_since or now,
+                _unknown(signals, policy, now),
+                is_due=False,
+            )
+        case _State.UNTOUCHED:
+            since = signals.untouched_since
+            if since is None or now - since < policy.untouched:
+                return Verdict(Use.BUSY, None, _first(signals.now, Use.BUSY), is_due=False)
+    reasons = _reasons(signals, policy)
+    if not reasons:  # no look has been remembered yet
+        return Verdict(Use.UNKNOWN, now, Text("The VM was not looked at yet."), is_due=False)
+    return _idle(min(reasons), signals, lease, policy, now)
+
+
+def kept_until(lease: Lease, policy: IdlePolicy) -> datetime | None:
+    """Until when the VM is not taken for idle: lease or Keep, but not beyond its maximum age."""
+    ends = [end for end in (lease.ends_at, lease.kept_until) if end is not None]
+    return min(max(ends), lease.ordered_at + policy.max_age) if ends else None
+
+
+def _idle(
+    reason: _Reason, signals: Signals, lease: Lease, policy: IdlePolicy, now: datetime
+) -> Verdict:
+    due_at, since = reason.due_at, reason.since
+    why = Text("Nothing has been in use for {time}.", time=now - since)
+    kept = kept_until(lease, policy)
+    if kept and kept > due_at:
+        due_at = kept
+        if kept > now:
+            why = Text("{why} It is kept until {until}.", why=why, until=kept)
+    awaited = policy.habit and _awaited(signals.absences, policy.habit, policy, since)
+    if awaited and awaited[0] > due_at:
+        due_at = awaited[0]
+        if due_at > now:
+            why = Text("{why} {habit}", why=why, habit=awaited[1])
+    return Verdict(Use.IDLE, since, why, now >= due_at, due_at)
+
+
+def _reasons(signals: Signals, policy: IdlePolicy) -> list[_Reason]:
+    reasons = []
+    if signals.idle_since is not None:
+        reasons.append(_Reason(signals.idle_since + policy.idle_after, signals.idle_since))
+    if signals.untouched_since is not None:
+        longer = max(policy.untouched, policy.idle_after)
+        reasons.append(_Reason(signals.untouched_since + longer, signals.untouched_since))
+    return reasons
+
+
+def _awaited(
+    absences: tuple[Absence, ...], habit: Habit, policy: IdlePolicy, since: datetime
+) -> tuple[datetime, Text] | None:
+    """Until when the next return is waited for, and why; None when there is no such habit."""
+    last = absences[-habit.of_last :]
+    returns = [each.back_at for each in last if each.back_at - each.left_at <= habit.longest]
+    if len(returns) < habit.returns:
+        return None
+    latest = max(_next_at(policy, back_at, since) for back_at in returns)
+    day = latest.astimezone(policy.zone)
+    is_usual = day.weekday() < _WORKDAYS or any(
+        back_at.astimezone(policy.zone).weekday() >= _WORKDAYS for back_at in returns
+    )
+    if not is_usual or latest - since > habit.longest:
+        return None
+    return latest + habit.margin, Text(
+        "It was used again after {returns} of its last {count} absences; the next time is waited "
+        "for until {until}.",
+        returns=len(returns),
+        count=len(last),
+        until=latest + habit.margin,
+    )
+
+
+def _next_at(policy: IdlePolicy, pattern: datetime, since: datetime) -> datetime:
+    """The first instant after `since` at which it is as late in the day as at `pattern`."""
+    local, start = pattern.astimezone(policy.zone), since.astimezone(policy.zone)
+    for ahead in (0, 1, 2):
+        day = start.date() + ahead * _DAY
+        at = datetime.combine(day, local.time(), policy.zone).astimezone(since.tzinfo)
+        if at > since:
+            return at
+    return since
+
+
+def _absences(old: Signals, policy: IdlePolicy, now: datetime) -> tuple[Absence, ...]:
+    if old.idle_since is None:
+        return old.absences
+    return with_absence(old.absences, Absence(old.idle_since, now), policy)
+
+
+def _state(signs: tuple[Signal, ...], policy: IdlePolicy, now: datetime) -> _State:
+    """Busy if any sign says so, else unknown if any is or is stale, else idle. No sign: unknown."""
+    fresh = [sign for sign in signs if now - sign.at <= policy.gap]
+    busy = {sign.name for sign in fresh if sign.use is Use.BUSY}
+    if busy - UNTOUCHED:
+        return _State.BUSY
+    if not fresh or len(fresh) < len(signs) or any(sign.use is Use.UNKNOWN for sign in fresh):
+        return _State.UNKNOWN
+    return _State.UNTOUCHED if busy else _State.IDLE
+
+
+def _unknown(signals: Signals, policy: IdlePolicy, now: datetime) -> Text:
+    if any(now - sign.at > policy.gap for sign in signals.now):
+        oldest = min(sign.at for sign in signals.now)
+        return Text("The VM was last looked at {age} ago.", age=now - oldest)
+    return _first(signals.now, Use.UNKNOWN)
+
+
+def _first(signs: tuple[Signal, ...], use: Use) -> Text:
+    """The reason of the sign that tells most: one that a page left open does not give."""
+    of_use = [sign for sign in signs if sign.use is use]
+    of_use.sort(key=lambda sign: sign.name in UNTOUCHED)
+    return of_use[0].why if of_use else Text("The VM was not looked at yet.")
