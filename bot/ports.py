@@ -131,13 +131,13 @@ class ContainerHost(Protocol):
     def images(self) -> list[Image]:
         """The images that have a name, the newest first."""
 
-    def remove_image(self, image: str) -> None:
     def layer_sizes(self, image: str) -> tuple[int, ...]:
         """Bytes of each of an image's layers, the lowest first; none when the engine does not tell.
 
         Raises ImageNotFound.
         """
 
+    def remove_image(self, image: str) -> None:
         """Take a name away, and the image with its last one. Gone already is success.
 
         Raises ImageInUse.
@@ -147,6 +147,18 @@ class ContainerHost(Protocol):
         """Create and start a container. Leaves nothing behind when it raises.
 
         Raises NameTaken, PortTaken, ImageNotFound.
+        """
+
+    def create(self, spec: ContainerSpec) -> Container:
+        """Make a container that does not run yet. Leaves nothing behind when it raises.
+
+        Raises NameTaken, ImageNotFound.
+        """
+
+    def start(self, container_id: str) -> Container:
+        """Start what was created; running already is success, what has ended runs once more.
+
+        Raises PortTaken: one that is to remove itself is gone then. Raises ContainerNotFound.
         """
 
     def containers(self, *, all: bool = False, label: str | None = None) -> list[Container]:

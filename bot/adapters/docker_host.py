@@ -159,14 +159,26 @@ class DockerHost:
     def run(self, spec: ContainerSpec) -> Container:
         """As the port says. When the connection breaks while the container is being created, it
         may exist all the same: look for its name."""
+        made = self.create(spec)
+        with self._cleaning_up(made.id):
+            return self.start(made.id)
+
+    def create(self, spec: ContainerSpec) -> Container:
+        """As the port says; of a connection that breaks meanwhile, see `run`."""
         check_spec(spec)
         container_id = self._calls.act(lambda api: create(api, spec))
-        try:
+        with self._cleaning_up(container_id):
             put_files(self._calls, container_id, spec)
-            return self._started(container_id, spec)
-        except HostError:
-            self._clean_up(container_id)
-            raise
+            return self.get(container_id)
+
+    def start(self, container_id: str) -> Container:
+        """As the port says. What is gone right afterwards is given as ended."""
+        made = self.get(container_id)
+        self._calls.act(lambda api: api.start(made.id))
+        try:
+            return self.get(made.id)
+        except ContainerNotFound:
+            return replace(made, status="Exited")
 
     def containers(self, *, all: bool = False, label: str | None = None) -> list[Container]:
         filters = {"label": [label]} if label else {}
@@ -269,23 +281,19 @@ class DockerHost:
         except ImageNotFound:
             return None
 
-    def _started(self, container_id: str, spec: ContainerSpec) -> Container:
-        made = self.get(container_id) if spec.removes_itself else None
-        self._calls.act(lambda api: api.start(container_id))
+    @contextmanager
+    def _cleaning_up(self, container_id: str) -> Iterator[None]:
+        """A container that was made for nothing does not stay behind."""
         try:
-            return self.get(container_id)
-        except ContainerNotFound:
-            if made is None:
-                raise
-            return replace(made, status="Exited")  # so quickly that it is gone already
-
-    def _clean_up(self, container_id: str) -> None:
-        try:
-            self.remove(container_id)
-        except HostError as error:
-            log.warning(
-                "container %s on %s stays behind: %s", container_id, self._calls.address, error
-            )
+            yield
+        except HostError:
+            try:
+                self.remove(container_id)
+            except HostError as error:
+                log.warning(
+                    "container %s on %s stays behind: %s", container_id, self._calls.address, error
+                )
+            raise
 
 
 def _is_same_place(one: HostAccess, other: HostAccess) -> bool:

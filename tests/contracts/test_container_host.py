@@ -620,6 +620,61 @@ def test_a_container_may_remove_itself(world: World) -> None:
     assert host.containers(all=True) == []
 
 
+def test_what_is_created_runs_once_it_is_started(world: World) -> None:
+    """So that its id can be written down before anything of it runs."""
+    host = host_of(world)
+
+    made = host.create(ContainerSpec("app", SERVER, ports=(PortBinding(3838, 13838),)))
+    assert made.status.startswith("Created")
+    assert [host.get("app"), *host.containers(all=True)] == [made, made]
+    assert host.containers() == []
+
+    started = host.start(made.id)
+    assert (started.id, started.is_running) == (made.id, True)
+    assert PortBinding(3838, 13838) in started.ports
+    assert host.start(made.id).is_running
+
+
+def test_what_is_created_and_cannot_be_is_not_left_behind(world: World) -> None:
+    host = host_of(world)
+    host.create(ContainerSpec("app", SLEEPER))
+
+    with pytest.raises(NameTaken):
+        host.create(ContainerSpec("app", SLEEPER))
+    with pytest.raises(ImageNotFound):
+        host.create(ContainerSpec("other", "ds-test/absent"))
+
+    assert [one.name for one in host.containers(all=True)] == ["app"]
+
+
+@pytest.mark.parametrize("removes_itself", [False, True])
+def test_a_port_that_is_taken_is_told_at_the_start(world: World, removes_itself: bool) -> None:
+    host, ports = host_of(world), (PortBinding(3838, 13838),)
+    host.run(ContainerSpec("first", SLEEPER, ports=ports))
+    made = host.create(
+        ContainerSpec("second", SLEEPER, ports=ports, removes_itself=removes_itself)
+    )
+
+    with pytest.raises(PortTaken):
+        host.start(made.id)
+
+    left = {one.name for one in host.containers(all=True)}
+    assert left == ({"first"} if removes_itself else {"first", "second"})
+
+
+def test_what_has_removed_itself_cannot_be_started_again(world: World) -> None:
+    """Whoever has its id knows by that that it has run."""
+    host = host_of(world)
+    made = host.create(ContainerSpec("app", QUITTER, removes_itself=True))
+
+    assert host.start(made.id).id == made.id
+    with pytest.raises(ContainerNotFound):
+        while True:
+            host.wait(made.id, A_WHILE)
+    with pytest.raises(ContainerNotFound):
+        host.start(made.id)
+
+
 @only_real
 def test_what_is_confined_has_no_way_out(real: RealWorld) -> None:
     """Code that anybody may send must not reach the network, the VM or its other containers."""

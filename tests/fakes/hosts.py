@@ -104,8 +104,9 @@ class _Running:
     container: Container
     spec: ContainerSpec
     environment: dict[str, str]
-    run: FakeRun
-    ends_at: datetime | None
+    image: FakeImage
+    run: FakeRun = FakeRun()
+    ends_at: datetime | None = None
     files: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -143,6 +144,7 @@ class FakeHost:
         self.volumes: dict[str, dict[str, bytes]] = {}  # files by their path in the volume
         self.warnings: tuple[str, ...] = ()
         self.calls: list[tuple[str, tuple[object, ...]]] = []
+        self.started: list[ContainerSpec] = []  # one for each time that a program was started
         self._now = now
         self._sleep = sleep
         self._containers: dict[str, _Running] = {}
@@ -242,28 +244,6 @@ class FakeHost:
         found = [_image(name, image) for name, image in self.images.items()]
         return sorted(found, key=lambda image: image.created_at, reverse=True)
 
-    def _remove_image(self, image: str) -> None:
-        names = [each.names[0] for each in self._images() if image == each.id] or [_tagged(image)]
-        used = {_tagged(one.spec.image) for one in self._containers.values()}
-        if used & set(names):
-            raise ImageInUse("A container was made of that image. Remove the container first.")
-        for name in names:
-            self.images.pop(name, None)
-
-    def _run(self, spec: ContainerSpec) -> Container:
-        image = self.images.get(_tagged(spec.image))
-        _check(spec)
-        if image is None:
-            raise ImageNotFound("No registry has that image, or it is not public.")
-        if any(one.container.name == spec.name for one in self._containers.values()):
-            raise NameTaken("A container of that name exists on the VM.")
-        wanted = {binding.host_port for binding in spec.ports}
-        if wanted & (self._published() | self.taken_ports):
-            raise PortTaken("That port is in use on the VM.")
-        run = image.run_of(spec)
-        ends_at = None if run.exit_code is None else self._now() + run.lasts
-        container = replace(self._started(spec), ports=self._bindings(spec, image))
-        environment = image.environment | spec.environment
     def _layer_sizes(self, image: str) -> tuple[int, ...]:
         found = {name: each for name, each in self.images.items()
                  if image in (_image(name, each).id, name) or _tagged(image) == name}  # fmt: skip
@@ -273,13 +253,57 @@ class FakeHost:
         is_told = not one.layers or len(one.layers) == len(one.layer_bytes)
         return one.layer_bytes if is_told else ()
 
-        running = _Running(container, spec, environment, run, ends_at)
-        self._containers[container.id] = running
+    def _remove_image(self, image: str) -> None:
+        names = [each.names[0] for each in self._images() if image == each.id] or [_tagged(image)]
+        used = {_tagged(one.spec.image) for one in self._containers.values()}
+        if used & set(names):
+            raise ImageInUse("A container was made of that image. Remove the container first.")
+        for name in names:
+            self.images.pop(name, None)
+
+    def _run(self, spec: ContainerSpec) -> Container:
+        made = self._create(spec)
+        try:
+            return self._start(made.id)
+        except HostError:
+            self._remove(made.id)
+            raise
+
+    def _create(self, spec: ContainerSpec) -> Container:
+        image = self.images.get(_tagged(spec.image))
+        _check(spec)
+        if image is None:
+            raise ImageNotFound("No registry has that image, or it is not public.")
+        if any(one.container.name == spec.name for one in self._containers.values()):
+            raise NameTaken("A container of that name exists on the VM.")
+        container = self._made(spec)
+        environment = image.environment | spec.environment
+        made = _Running(container, spec, environment, image)
+        self._containers[container.id] = made
         for mount in spec.mounts:
             self.volumes.setdefault(mount.volume, {})
-        self._write(running, spec.files)
+        self._write(made, spec.files)
+        return container
+
+    def _start(self, container_id: str) -> Container:
+        made = self._find(container_id)
+        if made.container.is_running:
+            return made.container
+        spec = made.spec
+        wanted = {binding.host_port for binding in spec.ports}
+        if wanted & (self._published() | self.taken_ports):
+            if spec.removes_itself:
+                self._remove(container_id)
+            raise PortTaken("That port is in use on the VM.")
+        made.run = made.image.run_of(spec)
+        made.ends_at = None if made.run.exit_code is None else self._now() + made.run.lasts
+        self.started.append(spec)
+        ports = self._bindings(spec, made.image)
+        made.container = replace(
+            made.container, is_running=True, status="Up Less than a second", ports=ports
+        )
         self._settle()
-        return running.container
+        return made.container
 
     def _bindings(self, spec: ContainerSpec, image: FakeImage) -> tuple[PortBinding, ...]:
         bindings = list(spec.ports)
@@ -329,16 +353,16 @@ class FakeHost:
                 tar.addfile(member, io.BytesIO(content))
         return packed.getvalue()
 
-    def _started(self, spec: ContainerSpec) -> Container:
+    def _made(self, spec: ContainerSpec) -> Container:
         return Container(
             id=secrets.token_hex(32),
             name=spec.name,
             image=spec.image,
             command=" ".join(spec.command),
             created_at=self._now(),
-            is_running=True,
-            status="Up Less than a second",
-            ports=spec.ports,
+            is_running=False,
+            status="Created",
+            ports=(),
             labels=dict(spec.labels),
         )
 
@@ -419,6 +443,10 @@ class FakeConnection:
         with self._host().call("images"):
             return self._host()._images()
 
+    def layer_sizes(self, image: str) -> tuple[int, ...]:
+        with self._host().call("layer_sizes", image):
+            return self._host()._layer_sizes(image)
+
     def remove_image(self, image: str) -> None:
         with self._host().call("remove_image", image):
             self._host()._remove_image(image)
@@ -426,6 +454,14 @@ class FakeConnection:
     def run(self, spec: ContainerSpec) -> Container:
         with self._host().call("run", spec):
             return self._host()._run(spec)
+
+    def create(self, spec: ContainerSpec) -> Container:
+        with self._host().call("create", spec):
+            return self._host()._create(spec)
+
+    def start(self, container_id: str) -> Container:
+        with self._host().call("start", container_id):
+            return self._host()._start(container_id)
 
     def containers(self, *, all: bool = False, label: str | None = None) -> list[Container]:
         with self._host().call("containers", all, label):
@@ -462,11 +498,8 @@ class FakeConnection:
             if self._host()._find(container_id).container.is_running:
                 self._host().stop(container_id, _KILLED)
 
-    def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
-    def layer_sizes(self, image: str) -> tuple[int, ...]:
-        with self._host().call("layer_sizes", image):
-            return self._host()._layer_sizes(image)
 
+    def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
         with self._host().call("fetch", container_id, path, most_bytes):
             return self._host()._fetch(container_id, path, most_bytes)
 
