@@ -68,9 +68,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A parameter of a `Text`: what a program printed, shown line by line as it is."""
+    """A parameter of a `Text`: what a program printed, shown line by line as it is.
+
+    most: characters that are shown; of more, the last ones.
+    """
 
     lines: str
+    most: int = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +305,8 @@ class ContainerSpec:
     processes: int | None = None  # at most, threads included
     user: str | None = None  # of the image's own, when None
     is_confined: bool = False  # for code of anybody's: no capabilities, no new privileges, no swap
+    capabilities: tuple[str, ...] = ()  # that a confined one has all the same: "SETUID"
+    scratch_mb: int | None = None  # set: nothing but /tmp can be written to, and that is in memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import docker
-from docker.types import LogConfig
+from docker.types import LogConfig, Ulimit
 from docker.types import Mount as EngineMount
 
 from bot.errors import ContainerNotFound, EngineRefused, ImageNotFound
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 # A chatty container must not fill a VM's 25 GB disk: two files of 10 MB each.
 _LOG_CONFIG = {"max-size": "10m", "max-file": "2"}
+
+_SCRATCH_FILES = 20_000  # each costs a kilobyte of the kernel's memory
 
 # docker-py 7.2.0 leaves "/" in what it puts into a URL, so "x/../../images" would be another
 # question. What does not look like a name is no container and no image. And a volume's name with
@@ -89,15 +91,30 @@ def _host_config(api: docker.APIClient, spec: ContainerSpec) -> dict[str, Any]:
         mem_limit=memory,
         nano_cpus=None if spec.cpus is None else round(spec.cpus * 1_000_000_000),
         log_config=LogConfig(type=LogConfig.types.JSON, config=_LOG_CONFIG),
-        **(_confinement(memory) if spec.is_confined else {}),
+        **(_confinement(memory, spec.capabilities) if spec.is_confined else {}),
+        **(_scratch(spec.scratch_mb) if spec.scratch_mb is not None else {}),
     )
     return config
 
 
-def _confinement(memory: str | None) -> dict[str, Any]:
+def _confinement(memory: str | None, capabilities: tuple[str, ...]) -> dict[str, Any]:
     """What code of anybody's gets by without. R needs none of the capabilities."""
     return {
         "cap_drop": ["ALL"],
+        "cap_add": list(capabilities),
         "security_opt": ["no-new-privileges"],
         "memswap_limit": memory,  # memory and swap together: so there is none to swap to
+        "cpu_shares": 256,  # a quarter of what others get when they all want the CPU
+        "oom_score_adj": 500,  # when the VM itself runs out of memory, this goes first
+        "ulimits": [Ulimit(name="core", soft=0, hard=0)],
     }
+
+
+def _scratch(size_mb: int) -> dict[str, Any]:
+    """A root that cannot be written to, and a /tmp in memory, which counts as the container's.
+
+    So no file of the container's can fill the VM's disk, whatever file system that has: limits of
+    the storage driver's own need XFS with quotas.
+    """
+    options = f"rw,exec,nosuid,nodev,mode=1777,size={size_mb}m,nr_inodes={_SCRATCH_FILES}"
+    return {"read_only": True, "tmpfs": {"/tmp": options}, "shm_size": "16m"}

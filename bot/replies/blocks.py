@@ -18,6 +18,7 @@ MAX_TEXT = 3500  # of a message; chat.update refuses more than 4,000
 MAX_BUTTON = 75
 MAX_BUTTON_VALUE = 2000
 MAX_ACTIONS = 25
+MAX_ALT = 1900  # of a picture; Slack's limit is 2,000
 MAX_BLOCKS = 50
 MAX_MESSAGE = 11_500
 """Characters of all blocks as JSON. Slack refuses about 13,200 (bolt-js#2509, #2867)."""
@@ -51,6 +52,19 @@ class Button:
     url: str | None = None
     style: str | None = None  # "primary" or "danger"
     confirm: Text | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether Slack takes it."""
+        return len(self.value) <= MAX_BUTTON_VALUE
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that was uploaded. alt: what it shows, for those who do not see it."""
+
+    file_id: str
+    alt: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +122,28 @@ def header(text: str) -> Block:
     return {"type": "header", "text": {"type": "plain_text", "text": cut(text, 150)}}
 
 
+def image(picture: Picture, language: str) -> Block:
+    """An uploaded picture."""
+    alt_text = cut(plain(picture.alt, language), MAX_ALT)
+    return {"type": "image", "slack_file": {"id": picture.file_id}, "alt_text": alt_text}
+
+
 def actions(buttons: Sequence[Button], language: str) -> Block:
-    """A row of buttons, the first 25."""
-    elements = [button(each, language, i) for i, each in enumerate(buttons[:MAX_ACTIONS])]
+    """A row of buttons, the first 25 that fit; where none does, a line that says so."""
+    made = [button(each, language, i) for i, each in enumerate(buttons[:MAX_ACTIONS])]
+    elements = [each for each in made if each is not None]
+    if not elements:
+        return context(say(Text("What could be done next is too long for a button."), language))
     return {"type": "actions", "elements": elements}
 
 
-def button(looks: Button, language: str, number: int = 0) -> Block:
-    """One button. Action ids must differ within a block, so each carries its number."""
+def button(looks: Button, language: str, number: int = 0) -> Block | None:
+    """One button, None where Slack would refuse it.
+
+    Action ids must differ within a block, so each carries its number.
+    """
+    if not looks.fits:
+        return None
     label = cut(plain(looks.label, language), MAX_BUTTON)
     block: Block = {
         "type": "button",

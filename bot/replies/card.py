@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.models import Person, Text, counted, msgid
-from bot.replies.blocks import Block, Button, Reply, actions, context, section
+from bot.replies.blocks import Block, Button, Picture, Reply, actions, context, image, section
 from bot.replies.texts import say, spoken
 
 
@@ -24,6 +24,7 @@ _MOST_PHASES = 12
 
 # The sign and the words say the same: not everybody sees, or hears, the sign.
 _SIGNS = {PhaseState.RUNNING: "⏳", PhaseState.DONE: "✅", PhaseState.FAILED: "❌"}
+_WARNING = "⚠️"
 _TIMES = {
     PhaseState.RUNNING: msgid("{length} so far"),
     PhaseState.DONE: msgid("done in {length}"),
@@ -53,6 +54,9 @@ class Card:
     facts: tuple[Text, ...] = ()
     outcome: Text | None = None  # set: the operation has ended
     has_failed: bool = False
+    is_warning: bool = False  # it was done, and did not end as it was meant
+    details: tuple[Text, ...] = ()  # a paragraph each
+    pictures: tuple[Picture, ...] = ()
     buttons: tuple[Button, ...] = field(default=())
 
     def with_phase(self, phase: Phase) -> Card:
@@ -71,6 +75,8 @@ def card_reply(card: Card, now: datetime, language: str) -> Reply:
     blocks: list[Block] = [section(first)]
     if card.outcome is not None and card.buttons:
         blocks.append(actions(card.buttons, language))
+    blocks += [section(say(each, language)) for each in card.details]
+    blocks += [image(each, language) for each in card.pictures]
     if card.phases:
         lines = "\n".join(_lines(card.phases, now, language))
         blocks.append(section(lines) if card.outcome is None else context(lines))
@@ -89,7 +95,8 @@ def _first(card: Card, now: datetime, language: str) -> str:
     outcome = say(card.outcome, language)
     if card.has_failed:
         return f"{_SIGNS[PhaseState.FAILED]} *{title}* · {outcome}"
-    return f"{_SIGNS[PhaseState.DONE]} {outcome}"
+    sign = _WARNING if card.is_warning else _SIGNS[PhaseState.DONE]
+    return f"{sign} {outcome}"
 
 
 def _heard(card: Card, language: str) -> str:
@@ -97,7 +104,8 @@ def _heard(card: Card, language: str) -> str:
     title = say(card.title, language)
     if card.outcome is not None:
         outcome = say(card.outcome, language)
-        return f"{title}: {outcome}" if card.has_failed else outcome
+        heard = f"{title}: {outcome}" if card.has_failed else outcome
+        return "\n".join([heard, *(say(each, language) for each in card.details)])
     step = say(card.phases[-1].title, language) if card.phases else say(Text("started"), language)
     return f"{title}: {step}"
 

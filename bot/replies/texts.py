@@ -23,7 +23,6 @@ MAX_VALUE = 300
 
 MAX_URL = 3000
 
-_MAX_OUTPUT = 800
 _MAX_LISTED = 20
 _PLACE = re.compile(r"\{(\w+)\}")
 _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{1,30}")
@@ -130,7 +129,7 @@ def _shown(value: object, language: str) -> str:
         case Channel() | Person() | Link():
             return _reference(value)
         case Output():
-            return _output(value.lines)
+            return _output(value)
         case Decimal():
             return dollars(value)
         case datetime():
@@ -162,9 +161,10 @@ def _listed(values: Sequence[object], language: str) -> str:
     return ", ".join(shown)
 
 
-def _output(lines: str) -> str:
-    """A block of code; the end of an output tells the most."""
-    kept = "\n".join(_seen(line) for line in lines.splitlines()).strip()[-_MAX_OUTPUT:]
+def _output(output: Output) -> str:
+    """A block of code; the end of an output tells the most. Its first line may be indented."""
+    lines = "\n".join(_seen(line).rstrip() for line in output.lines.splitlines())
+    kept = lines.strip("\n")[-output.most :]
     return f"{_FENCE}\n{_entities(kept).replace('`', chr(39)) or '-'}\n{_FENCE}"
 
 

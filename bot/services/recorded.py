@@ -37,7 +37,7 @@ def _to_json(value: object) -> Any:
         case Link():
             return {"link": [value.url, value.label]}
         case Output():
-            return {"output": value.lines}
+            return {"output": value.lines, "most": value.most}
         case Decimal():
             return {"money": str(value)}
         case datetime():
@@ -60,8 +60,8 @@ def _from_json(value: Any) -> object:
             return Channel(channel_id)
         case {"link": [url, label]}:
             return Link(url, label)
-        case {"output": lines}:
-            return Output(lines)
+        case {"output": lines, **limit}:  # an earlier version recorded none
+            return Output(lines, **limit)
         case {"money": amount}:
             return Decimal(amount)
         case {"at": instant}:

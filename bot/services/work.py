@@ -16,14 +16,20 @@ from typing import Any, TypeVar
 from bot.errors import BotError, ChatRefused, OutsideError
 from bot.models import Channel, MessageRef, Operation, OperationState, Text
 from bot.ports import Chat, Clock, Journal
-from bot.replies.blocks import Button
+from bot.replies.blocks import Button, Picture
 from bot.replies.card import Card, Phase, PhaseState, card_reply
+from bot.replies.texts import plain, say
 from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.store import OperationStore
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_NOT_YET = "invalid_blocks"
+"""What Slack says of a block with a file that it has not looked at yet (slack.md §5)."""
+
+_LOOK_TRIES, _LOOK_AGAIN = 8, timedelta(seconds=2)
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """By how much Slack's clock may be behind ours when we look for a message since an instant."""
@@ -36,6 +42,9 @@ class Outcome:
     text: Text
     buttons: tuple[Button, ...] = ()
     facts: tuple[Text, ...] = ()
+    details: tuple[Text, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    is_warning: bool = False  # it was done, and did not end as it was meant
 
 
 class Failed(Exception):
@@ -159,12 +168,29 @@ class Work:
         """Show a fact at the foot of the card from now on."""
         self._card = replace(self._card, facts=(*self._card.facts, fact))
 
+    def add_detail(self, detail: Text) -> None:
+        """Show a paragraph on the card from now on."""
+        self._card = replace(self._card, details=(*self._card.details, detail))
+
+    def upload(self, name: str, content: bytes, alt: Text) -> Picture:
+        """A picture that the outcome may have. Raises ChatRefused, ChatUnknown: ask again."""
+        return Picture(self._chat.upload(name, content, plain(alt, self.language)), alt)
+
+    def share(self, name: str, content: bytes, comment: Text) -> None:
+        """Put a file into the card's thread; asked for once. Raises ChatRefused, ChatUnknown."""
+        if self._message is not None:
+            place, words = self._message, say(comment, self.language)
+            self._chat.share(place.channel_id, place.ts, name, content, words)
+
     def finish(self, state: OperationState, outcome: Outcome) -> None:
         """Show how it ended, whatever it takes, and close the operation."""
         self._card = replace(
             self._card,
             outcome=outcome.text,
             has_failed=state is OperationState.FAILED,
+            is_warning=outcome.is_warning,
+            details=(*self._card.details, *outcome.details),
+            pictures=outcome.pictures,
             buttons=outcome.buttons,
             facts=(*self._card.facts, *outcome.facts),
         )
@@ -260,8 +286,23 @@ class Work:
         return self._chat.post(channel_id, reply.text, reply.blocks, self.op.id)
 
     def _show_final(self) -> Json:
+        if self._card.pictures and self._message is not None:
+            self._wait_for_pictures(self._message)
         tell_end(self._chat, self.op, self._message, self._card, self.clock.now(), self.language)
         return {}
+
+    def _wait_for_pictures(self, message: MessageRef) -> None:
+        """Until Slack takes the card with its pictures, which it may not know yet."""
+        for _ in range(_LOOK_TRIES):
+            reply = card_reply(self._card, self.clock.now(), self.language)
+            try:
+                return self._chat.update(message, reply.text, reply.blocks)
+            except ChatRefused as error:
+                if error.code != _NOT_YET:
+                    return  # whatever it is, it has nothing to do with pictures
+            self.clock.sleep(_LOOK_AGAIN)
+        self._card = replace(self._card, pictures=())
+        self.add_detail(Text("Slack did not take the pictures. Run it again to see them."))
 
 
 def tell_end(
