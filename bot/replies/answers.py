@@ -42,6 +42,11 @@ _STATES = {
 }
 
 
+def state_words(state: VmState) -> Text:
+    """What people read for a VM's state."""
+    return Text(_STATES[state])
+
+
 @dataclass(frozen=True, slots=True)
 class ShownContainer:
     """A container as a list shows it. Owner and page are None when the bot did not start it."""
@@ -293,7 +298,7 @@ def _container_text(vm: Vm, shown: ShownContainer, language: str) -> str:
     details = [
         f"`{container.short_id}`",
         escape(cut_value(container.name, 80)),
-        say(_status(container), language),
+        say(status_words(container), language),
     ]
     return f"{_where(shown)}\n{' · '.join(details)}{_owner(vm, shown)}"
 
@@ -319,7 +324,7 @@ def _where(shown: ShownContainer) -> str:
     return f"{image} · {ports}" if ports else image
 
 
-def _status(container: Container) -> Text:
+def status_words(container: Container) -> Text:
     """What the engine's own words say, in the reader's."""
     if "(Paused)" in container.status:
         return Text("paused")
