@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
+from bot.activity import VmActivity
 from bot.models import (
     CloudVm,
     Container,
@@ -187,6 +188,16 @@ class ContainerHost(Protocol):
         """Ask a container to end, kill it after `grace` (whole seconds). Ended already is success.
 
         Raises ContainerNotFound.
+        """
+
+    def activity(self, timeout: timedelta = timedelta(seconds=10)) -> VmActivity:
+        """What the VM does now: one question, no trace left on the VM.
+
+        A fact that cannot be read is None, and so are `containers` when no engine answers. What
+        is no RStudio has no sessions (None), and what is no Shiny Server no viewers. Instants but
+        `at` are by the VM's clock. A login is a shell at a console or an SSH connection that
+        somebody authenticated; those of the bot and of its replicas do not count.
+        timeout: once connected. Raises HostUnreachable when the VM has not answered by then.
         """
 
     def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 # A pull keeps its session for minutes; fetching files or stopping a container keeps it for seconds.
 # Of the sessions some stay free for quick questions.
 PULLS_AT_ONCE = ENGINE_SESSIONS // 2
-_LONG_CALLS_AT_ONCE = ENGINE_SESSIONS // 4
+_LONG_CALLS_AT_ONCE = 2
 _CHUNK_BYTES = 262_144
 
 

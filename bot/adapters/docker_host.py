@@ -13,7 +13,8 @@ from typing import Any
 
 import paramiko
 
-from bot.adapters import docker_inside, docker_volumes
+from bot.activity import VmActivity
+from bot.adapters import docker_activity, docker_inside, docker_volumes
 from bot.adapters.docker_calls import PULLS_AT_ONCE, EngineCalls
 from bot.adapters.docker_errors import RemovalUnderWay, engine_errors, refusal
 from bot.adapters.docker_inside import inspected, put_files
@@ -233,6 +234,9 @@ class DockerHost:
             self._calls.act(lambda api: api.remove_container(container_id, v=True, force=True))
         except (ContainerNotFound, RemovalUnderWay):
             return
+
+    def activity(self, timeout: timedelta = timedelta(seconds=10)) -> VmActivity:
+        return docker_activity.activity(self._ssh, timeout)
 
     # --- files ---
 

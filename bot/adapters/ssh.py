@@ -22,16 +22,21 @@ import paramiko
 from bot.errors import HostKeyMismatch, HostUnreachable
 from bot.models import HostAccess, Text
 
+log = logging.getLogger(__name__)
+
 CONNECT_TIMEOUT = timedelta(seconds=10)
-# sshd's default MaxSessions is 10 per connection: COMMAND_SESSIONS and ENGINE_SESSIONS share them.
+# sshd's default MaxSessions is 10 per connection: one marks it as ours, the others are shared.
 COMMAND_SESSIONS = 2
-ENGINE_SESSIONS = 8
+ENGINE_SESSIONS = 7
 OPEN_SESSION_TIMEOUT_S = 15.0
 _KEEPALIVE_S = 15
 # paramiko's keepalive asks for no answer, so by itself it never notices a silent peer. The kernel
 # does: unacknowledged bytes end the connection after this long (tcp(7), TCP_USER_TIMEOUT).
 _UNACKNOWLEDGED_MS = 30_000
 _REMEMBERED_LINES = 200
+# By this process, named so for as long as the connection stands, the VM's other visitors can be
+# told from the bot and its replicas (vm_activity.sh): sshd does not say who somebody is.
+_MARK = "exec sh -c 'echo ds-bot >/proc/$$/comm; read -r _' ds-bot"
 
 # Everything paramiko would log about a failure is raised by us, with its cause.
 _PARAMIKO_LOG = f"{__name__}.paramiko"
@@ -65,6 +70,7 @@ class Ssh:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._transport: paramiko.Transport | None = None
+        self._mark: paramiko.Channel | None = None
         self._attempt: Future[paramiko.Transport] | None = None
         self._host_key = access.host_key and _without_comment(access.host_key)
         self._closed = False
@@ -105,18 +111,26 @@ class Ssh:
         Raises CommandTimeout, ConnectionBroke when the connection is lost before it ended.
         """
         deadline = time.monotonic() + timeout.total_seconds()
-        transport = self.transport()
-        with self._commands, breaking(self.access.address):
-            channel = transport.open_session(timeout=OPEN_SESSION_TIMEOUT_S)
-        with channel:
+        with self._running(command, deadline, with_stderr=True) as channel:
             remembered: deque[str] = deque(maxlen=_REMEMBERED_LINES)
-            with breaking(self.access.address):
-                channel.set_combine_stderr(True)
-                channel.exec_command(command)
             for line in self._lines(channel, deadline):
                 remembered.append(line)
                 tell(line)
             return CommandResult(self._exit_status(channel, deadline), tuple(remembered))
+
+    def output(self, command: str, timeout: timedelta, most_bytes: int) -> bytes:
+        """What a shell command prints on its standard output, cut at `most_bytes`.
+
+        Raises CommandTimeout, ConnectionBroke when the connection is lost before it ended.
+        """
+        deadline = time.monotonic() + timeout.total_seconds()
+        printed = bytearray()
+        with self._running(command, deadline, with_stderr=False) as channel:
+            while len(printed) < most_bytes and (chunk := self._receive(channel, deadline)):
+                printed += chunk
+            if len(printed) < most_bytes:
+                self._exit_status(channel, deadline)
+        return bytes(printed[:most_bytes])
 
     def close(self) -> None:
         """Drop the connection for good; later calls raise HostUnreachable."""
@@ -125,6 +139,27 @@ class Ssh:
             transport, self._transport = self._transport, None
         if transport is not None:
             transport.close()
+
+    @contextmanager
+    def _running(
+        self, command: str, deadline: float, *, with_stderr: bool
+    ) -> Iterator[paramiko.Channel]:
+        """A session in which the command has begun."""
+        transport = self.transport()
+        if not self._commands.acquire(timeout=_remaining(deadline)):
+            raise _too_slow(self.access.address)
+        try:
+            try:
+                with breaking(self.access.address):
+                    channel = _begun(transport, command, deadline, with_stderr)
+            except ConnectionBroke as error:
+                if time.monotonic() < deadline:
+                    raise
+                raise _too_slow(self.access.address) from error
+            with channel:
+                yield channel
+        finally:
+            self._commands.release()
 
     def _settle(self, attempt: Future[paramiko.Transport]) -> None:
         """Connect, and give the outcome to every thread that waits for this attempt."""
@@ -154,10 +189,19 @@ class Ssh:
                 transport.auth_publickey(self.access.user, self._key)
                 transport.set_keepalive(_KEEPALIVE_S)
             self._host_key = shown  # if none was pinned: for the life of this object it must stay
+            self._mark = self._marked(transport, deadline)
         except BaseException:
             transport.close()
             raise
         return transport
+
+    def _marked(self, transport: paramiko.Transport, deadline: float) -> paramiko.Channel | None:
+        """The session that shows whose connection it is; a machine that refuses it may go on."""
+        try:
+            return _begun(transport, _MARK, deadline)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            log.info("the connection to %s is not marked: %r", self.access.address, error)
+            return None
 
     def _open(self, deadline: float) -> paramiko.Transport:
         address = (self.access.address, self.access.port)
@@ -207,6 +251,27 @@ class Ssh:
         if channel.exit_status < 0 and not channel.get_transport().is_active():
             raise _broke(self.access.address)
         return channel.exit_status  # -1 when a signal ended the command
+
+
+def _begun(
+    transport: paramiko.Transport, command: str, deadline: float, with_stderr: bool = False
+) -> paramiko.Channel:
+    """A new session that runs the command."""
+    timeout = min(OPEN_SESSION_TIMEOUT_S, _remaining(deadline))
+    channel = transport.open_session(timeout=timeout)
+    channel.set_combine_stderr(with_stderr)
+    # paramiko 5.1 waits for the answer to exec_command for ever, unless the channel is closed.
+    watch = threading.Timer(_remaining(deadline), channel.close)
+    watch.daemon = True
+    watch.start()
+    try:
+        channel.exec_command(command)
+    except BaseException:
+        channel.close()
+        raise
+    finally:
+        watch.cancel()
+    return channel
 
 
 @contextmanager

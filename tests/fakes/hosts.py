@@ -28,6 +28,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from bot.activity import VmActivity
 from bot.errors import (
     ContainerNotFound,
     EngineMissing,
@@ -52,6 +53,7 @@ from bot.models import (
     PullProgress,
     SearchHit,
 )
+from tests.fakes.activity import FakeDoing
 
 FAKE_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
 
@@ -72,6 +74,7 @@ class FakeRun:
     exit_code: int | None = None
     files: dict[str, bytes] = field(default_factory=dict)  # by absolute path, once it has ended
     lasts: timedelta = timedelta(0)  # until it ends
+    cpus: float = 0.0  # at work meanwhile
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ class FakeHost:
         self.warnings: tuple[str, ...] = ()
         self.calls: list[tuple[str, tuple[object, ...]]] = []
         self.started: list[ContainerSpec] = []  # one for each time that a program was started
+        self.doing = FakeDoing(now)
         self._now = now
         self._sleep = sleep
         self._containers: dict[str, _Running] = {}
@@ -172,6 +176,14 @@ class FakeHost:
                 ports=(),
                 exit_code=exit_code,
             )
+
+    def reboot(self) -> None:
+        """Counters begin anew, and no container runs any more."""
+        with self._lock:
+            for running in list(self._containers.values()):
+                if running.container.is_running:
+                    self.stop(running.container.id, _KILLED)
+            self.doing.reboot()
 
     def listens(self, port: int) -> bool:
         """Whether a running container is published at that port of the VM."""
@@ -208,6 +220,14 @@ class FakeHost:
             if ends and running.container.is_running:
                 self._write(running, running.run.files)
                 self.stop(running.container.id, running.run.exit_code or 0)
+
+    def _activity(self) -> VmActivity:
+        running = [
+            (one.container, one.run.cpus)
+            for one in reversed(self._containers.values())
+            if one.container.is_running
+        ]
+        return self.doing.look(running, has_engine=self.has_engine)
 
     def _engine(self) -> Engine:
         running = sum(one.container.is_running for one in self._containers.values())
@@ -498,6 +518,9 @@ class FakeConnection:
             if self._host()._find(container_id).container.is_running:
                 self._host().stop(container_id, _KILLED)
 
+    def activity(self, timeout: timedelta = timedelta(seconds=10)) -> VmActivity:
+        with self._host().call("activity", needs_engine=False):
+            return self._host()._activity()
 
     def fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
         with self._host().call("fetch", container_id, path, most_bytes):

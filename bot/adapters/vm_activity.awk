@@ -1,0 +1,259 @@
+# The part of vm_activity.sh that goes through processes, control groups and connections. It gets
+# lines: process FOLDER, go, clock SECONDS, container ID PID ports:LIST JSON, and passes on those of
+# containers, sessions and the engine. "-" stands for a fact that cannot be read.
+# Sources: proc(5), cgroups(7), Linux Documentation/admin-guide/cgroup-v2.rst.
+
+function text_of(path,   line, all) {
+    all = ""
+    while ((getline line < path) > 0) all = all line "\n"
+    close(path)
+    return all
+}
+
+# A name may hold anything, line ends and parentheses too; what follows its last ")" is ours.
+function read_process(pid,   text, f, start) {
+    text = text_of(proc "/" pid "/stat")
+    start = index(text, "(")
+    if (!start || !match(text, /.*\)/)) return
+    name[pid] = substr(text, start + 1, RLENGTH - start - 1)
+    if (split(substr(text, RLENGTH + 2), f, " ") < 20) { delete name[pid]; return }
+    state[pid] = f[1]; parent[pid] = f[2]; tty[pid] = f[5] + 0
+    ticks[pid] = f[12] + f[13] + f[14] + f[15]  # its own, and those of children it has waited for
+    started[pid] = f[20] + 0
+}
+
+function title_of(pid,   line) {
+    line = ""
+    getline line < (proc "/" pid "/cmdline")
+    close(proc "/" pid "/cmdline")
+    return line
+}
+
+# The highest process at or above one that is marked. Each is climbed only once.
+function top(pid, marked, known,   path, n, p, found) {
+    n = 0
+    for (p = pid; (p in name) && !(p in known) && n < 100000; p = parent[p]) {
+        path[++n] = p
+        known[p] = ""
+    }
+    found = (p in known) ? known[p] : ""
+    for (; n > 0; n--) {
+        p = path[n]
+        if (found == "" && (p in marked)) found = p
+        known[p] = found
+    }
+    return found
+}
+
+function container_of(pid,   text, parts, n, i, id) {
+    text = text_of(proc "/" pid "/cgroup")
+    n = split(text, parts, /[^0-9a-f]+/)
+    for (i = n; i > 0; i--) {
+        id = parts[i]
+        if (length(id) == 64 && (id in first)) return id
+    }
+    return ""
+}
+
+# --- CPU time ---
+
+function read_mounts(   line, f) {
+    while ((getline line < (proc "/self/mounts")) > 0) {
+        split(line, f, " ")
+        if (f[3] == "cgroup" && ("," f[4] ",") ~ /,cpuacct,/) v1 = f[2]
+        if (f[3] == "cgroup2") v2 = f[2]
+    }
+    close(proc "/self/mounts")
+}
+
+function group_of(pid,   line, f, path) {  # sets group1, group2
+    group1 = group2 = ""
+    while ((getline line < (proc "/" pid "/cgroup")) > 0) {
+        split(line, f, ":")
+        path = substr(line, length(f[1]) + length(f[2]) + 3)
+        if (("," f[2] ",") ~ /,cpuacct,/) group1 = path
+        if (f[1] == "0" && f[2] == "") group2 = path
+    }
+    close(proc "/" pid "/cgroup")
+}
+
+function seconds_of_v1(path,   text) {
+    text = text_of(v1 path "/cpuacct.usage")
+    return text ~ /^[0-9]+\n$/ ? sprintf("%.3f", text / 1e9) : "-"
+}
+
+function seconds_of_v2(path,   text, f, n, i) {
+    text = text_of(v2 path "/cpu.stat")
+    n = split(text, f, /[ \n]/)
+    for (i = 1; i < n; i++)
+        if (f[i] == "usage_usec") return sprintf("%.3f", f[i + 1] / 1e6)
+    return "-"
+}
+
+function container_seconds(pid) {
+    group_of(pid)
+    if (v1 != "" && group1 != "") return seconds_of_v1(group1)
+    if (v2 != "" && group2 != "") return seconds_of_v2(group2)
+    return "-"
+}
+
+# A machine that is a container itself is shown the CPU time of the machine below it: its own is
+# what its control group counts.
+function machine_seconds(   text, f) {
+    group_of(1)
+    if (v1 != "" && group1 != "" && group1 != "/" && group1 != "/init.scope")
+        return seconds_of_v1(group1)
+    if (v1 == "" && v2 != "" && text_of(v2 "/cgroup.type") != "") return seconds_of_v2("")
+    text = text_of(proc "/stat")
+    if (split(text, f, /[ \n]+/) < 9 || f[1] != "cpu") return "-"
+    return sprintf("%.2f", (f[2] + f[3] + f[4] + f[7] + f[8]) / 100)  # user nice system irq softirq
+}
+
+# --- network ---
+
+function bytes_of(pid,   line, n, f, sum, is_read) {
+    sum = 0
+    while ((getline line < (proc "/" pid "/net/dev")) > 0) {
+        is_read = 1
+        n = index(line, ":")
+        if (!n || line ~ /\|/ || line ~ /^ *lo:/) continue
+        split(substr(line, n + 1), f, " ")
+        sum += f[1] + f[9]
+    }
+    close(proc "/" pid "/net/dev")
+    return is_read ? sprintf("%.0f", sum) : "-"
+}
+
+function is_loopback(address) {
+    return address ~ /^......7F$/ || address ~ /^0+01000000$/ || \
+        address ~ /^0000000000000000FFFF0000......7F$/
+}
+
+function established(path, wanted,   line, f, here, there, count, is_read) {
+    count = 0
+    while ((getline line < path) > 0) {
+        if (!is_read) { is_read = 1; continue }
+        if (split(line, f, " ") < 4 || f[4] != "01") continue
+        split(f[2], here, ":"); split(f[3], there, ":")
+        if ((here[2] in wanted) && !is_loopback(there[1])) count++
+    }
+    close(path)
+    return is_read ? count : -1
+}
+
+function connections(pid, ports,   list, n, i, wanted, port, four, six) {
+    n = split(ports, list, ",")
+    port = 0
+    for (i = 1; i <= n; i++)
+        if (list[i] ~ /^[0-9]+\/tcp$/) { wanted[sprintf("%04X", list[i] + 0)]; port = 1 }
+    if (!port) return "0"
+    four = established(proc "/" pid "/net/tcp", wanted)
+    six = established(proc "/" pid "/net/tcp6", wanted)  # there is none where IPv6 is off
+    return four < 0 ? "-" : four + (six > 0 ? six : 0)
+}
+
+# --- logins ---
+
+# sshd names its processes after what they do. Of one connection the highest is counted, unless it
+# has a child that still asks who is there ("[net]", sshd-auth): anybody can get that far. The
+# bot, and each of its replicas, has a process named "ds-bot" below its connection (ssh.py).
+# Source: openssh-portable 9.2 to 10.0, sshd.c, sshd-session.c, session.c (setproctitle).
+function logins(   p, title, own, count, n, terminals) {
+    for (p in name) {
+        if (name[p] == "sshd-auth") { asking[parent[p]]; continue }
+        if (name[p] != "sshd" && name[p] != "sshd-session") continue
+        title = title_of(p)
+        if (title !~ /^sshd(-session)?: / || title ~ /\[listener\]/) continue
+        if (container_of(p) != "") continue  # of a container's own sshd
+        if (title ~ /\[net\]/) { asking[parent[p]]; continue }
+        if (title ~ /\[(accepted|preauth)\]/) continue
+        sshd[p]
+    }
+    own = top(self, sshd, above)
+    if (own == "") return "-"
+    for (p in name)
+        if (name[p] == "ds-bot" && (parent[p] in sshd)) ours[top(p, sshd, above)]
+    count = 0
+    for (p in sshd)
+        if (top(p, sshd, above) == p && p != own && !(p in asking) && !(p in ours)) count++
+    for (p in name) {  # shells at consoles: /dev/tty*, /dev/ttyS*, /dev/hvc*
+        n = int(tty[p] / 256) % 4096
+        if ((n == 4 || n == 229) && name[p] ~ /^(ba|da|a|z|k|fi|tc|c)?sh$/) terminals[tty[p]]
+    }
+    for (p in terminals) count++
+    return count
+}
+
+# --- R ---
+
+function is_shiny(pid,   command, line) {
+    command = "tr \"\\0\" \" \" <" proc "/" pid "/cmdline"
+    line = ""
+    command | getline line
+    close(command)
+    return line ~ /shiny-server/
+}
+
+function is_app(pid,   p, n) {  # an R of Shiny Server, which is a program of Node.js
+    if (name[pid] != "R" || state[pid] == "Z" || name[parent[pid]] == "R") return 0
+    for (p = parent[pid]; (p in name) && n < 20; p = parent[p]) {
+        if (name[p] ~ /^(shiny-server$|node|MainThread)/) return 1
+        n++
+    }
+    return 0
+}
+
+function read_r(   p, r, id) {
+    for (p in name) {
+        if (name[p] == "rsession" && state[p] != "Z") rsession[p]
+        if (name[p] == "rserver") rstudio[container_of(p)]
+        if (name[p] == "shiny-server" || (name[p] ~ /^(node|MainThread)/ && is_shiny(p)))
+            shiny[container_of(p)]
+    }
+    for (p in name) {
+        r = top(p, rsession, session)
+        if (r != "") session_ticks[r] += ticks[p]
+        else if (is_app(p)) viewers[container_of(p)]++
+    }
+    for (r in session_ticks) {
+        id = container_of(r)
+        sessions[id]++
+        rstudio[id]
+        in_sessions[id] += session_ticks[r]
+        if (!(id in oldest) || started[r] < oldest[id]) oldest[id] = started[r]
+    }
+}
+
+# --- what was asked ---
+
+$1 == "clock" { clock = $2; next }
+$1 == "process" { pids[++last] = substr($2, length(proc) + 2); next }
+# Children before their parents: a child that ends meanwhile is counted twice rather than not.
+$1 == "go" { for (i = last; i > 0; i--) read_process(pids[i]); next }
+$1 == "container" && $3 > 0 { first[$2] = $3; port_list[$2] = substr($4, length("ports:") + 1) }
+$1 ~ /^(container|session|engine)$/ { print }
+
+END {
+    is_whole = 1 in name
+    read_mounts()
+    boot = text_of(proc "/sys/kernel/random/boot_id")
+    sub(/\n$/, "", boot)
+    if (boot != "" && is_whole) print "boot", boot "-" sprintf("%.0f", started[1])
+    print "clock", clock
+    print "cpu", machine_seconds()
+    print "logins", is_whole ? logins() : "-"
+    if (is_whole) read_r()
+    split(text_of(proc "/uptime"), uptime, " ")
+    for (id in first) {
+        pid = first[id]
+        print "facts", id, container_seconds(pid), \
+            bytes_of(pid), \
+            connections(pid, port_list[id]), \
+            is_whole ? sessions[id] + 0 : "-", \
+            is_whole ? sprintf("%.2f", in_sessions[id] / 100) : "-", \
+            is_whole ? viewers[id] + 0 : "-", \
+            (id in rstudio) ? "rstudio" : (id in shiny) ? "shiny" : "-", \
+            id in oldest ? sprintf("%.0f", clock - uptime[1] + oldest[id] / 100) : "-"
+    }
+    print "end"
+}

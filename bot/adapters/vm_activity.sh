@@ -1,0 +1,95 @@
+# What this machine does, told in lines that docker_activity.py reads. It only looks.
+#
+# For POSIX sh (dash, bash, BusyBox) and awk (mawk, gawk, BusyBox), with `docker` for containers.
+# Runs as `sh -c THIS ds-bot-activity /proc PROCESS_OF_OURS "$(cat vm_activity.awk)"`.
+LC_ALL=C PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+export LC_ALL PATH
+proc=$1 self=$2 facts=$3
+exec </dev/null 2>/dev/null
+
+if timeout -s KILL 1 true; then
+    bounded() { timeout -s KILL 5 "$@"; }
+else
+    bounded() { "$@"; }
+fi
+
+# --- containers ----------------------------------------------------------------------------------
+
+# Of a container on the machine's own network, what it exposes; else what is published.
+ports='{{if eq .HostConfig.NetworkMode "host"}}{{range $p, $_ := .Config.ExposedPorts}}{{$p}},{{end}}'
+ports="$ports"'{{else}}{{range $p, $b := .NetworkSettings.Ports}}{{if $b}}{{$p}},{{end}}{{end}}{{end}}'
+about='[{{json .Name}},{{json .Config.Image}},{{json (index .Config.Labels "ds-bot.app")}}'
+about="$about"',{{json .State.StartedAt}}]'
+row="container {{.Id}} {{.State.Pid}} ports:$ports $about"
+
+running() { # fails when a container ends between the two questions
+    ids=$(bounded docker ps -q --no-trunc) || return
+    [ -z "$ids" ] || bounded docker inspect --type container -f "$row" $ids
+}
+
+# --- RStudio's files -----------------------------------------------------------------------------
+
+# They belong to whoever works in the container: no link is followed, as it could lead out of it,
+# and no more is read than a number has digits.
+number() { # of a file; "-" when there is none, "?" when it is something else
+    [ -e "$1" ] || [ -L "$1" ] || { echo -; return; }
+    value='?'
+    [ -L "$1" ] || ! [ -f "$1" ] || value=$(bounded dd if="$1" bs=24 count=1)
+    case $value in '' | *[!0-9.e+]*) echo '?' ;; *) echo "$value" ;; esac
+}
+
+is_folder() { ! [ -L "$1" ] && [ -d "$1" ]; }
+
+active() { # the folder of a home's sessions, below folders of these names
+    folder=$1 names=$2
+    is_folder "$folder" || return
+    for part in $names; do
+        folder=$folder/$part
+        is_folder "$folder" || return
+    done
+}
+
+sessions_in() { # a container, the folder of a home's sessions
+    count=0
+    for session in "$2"/session-*; do
+        is_folder "$session" || continue
+        count=$((count + 1))
+        [ "$count" -le 50 ] || { echo "session $1 ? ? -"; break; }
+        echo "session $1 - - -"
+        for folder in "$session/properites" "$session/properties"; do # the first is RStudio's way
+            is_folder "$folder" || continue
+            executing=$(number "$folder/executing") written=-
+            [ "$executing" = 0 ] || written=$(stat -c %Y "$folder/executing" || echo -)
+            echo "session $1 $executing $(number "$folder/last-used") $written"
+        done
+    done
+}
+
+sessions_of() { # a container, its first process
+    root=$proc/$2/root homes=
+    [ -x "$root/" ] || return
+    is_folder "$root/home" && homes=$root/home
+    for home in "$root/root" ${homes:+"$homes"/*}; do
+        ! active "$home" '.local share rstudio sessions active' || sessions_in "$1" "$folder"
+        ! active "$home" '.rstudio sessions active' || sessions_in "$1" "$folder" # before 1.4
+    done
+}
+
+# --- all of it -----------------------------------------------------------------------------------
+
+{
+    date '+clock %s'
+    # In the order of their numbers, which a name like "[0-9]*" would not give.
+    for digits in '' '[0-9]' '[0-9][0-9]' '[0-9][0-9][0-9]' '[0-9][0-9][0-9][0-9]' \
+        '[0-9][0-9][0-9][0-9][0-9]' '[0-9][0-9][0-9][0-9][0-9][0-9]'; do
+        printf 'process %s\n' "$proc"/[1-9]$digits
+    done
+    echo go
+    if found=$(running) || found=$(running); then
+        printf '%s\n' "$found"
+        printf '%s\n' "$found" | while read -r kind id pid rest; do
+            [ "$kind" != container ] || sessions_of "$id" "$pid"
+        done
+        echo engine
+    fi
+} | awk -v proc="$proc" -v self="$self" "$facts"
