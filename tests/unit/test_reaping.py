@@ -19,8 +19,8 @@ IDLE = Verdict(Use.IDLE, NOW - 3 * HOUR, Text("idle"), is_due=True, due_at=NOW -
 YOUNG = Verdict(Use.IDLE, NOW - HOUR, Text("idle"), is_due=False, due_at=NOW + HOUR)
 BUSY = Verdict(Use.BUSY, None, Text("busy"), is_due=False)
 MARK = Mark(1, NOW - HOUR, NOW - 3 * HOUR, NOW - HOUR)
-STARTED = {"billing": "started_hour", "billing_margin": "12m"}
-NIGHTS = {"quiet_hours": ("daily 20:00-08:00",)}  # in UTC; NOW is at 12:00
+STARTED: dict[str, Any] = {"billing": "started_hour", "billing_margin": "12m"}
+NIGHTS: dict[str, Any] = {"quiet_hours": ("daily 20:00-08:00",)}  # in UTC; NOW is at 12:00
 
 
 def step(verdict: Verdict, mark: Mark | None = None, now: datetime = NOW, **rules: Any) -> Step:
