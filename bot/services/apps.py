@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.errors import EngineRefused, HostError, HostUnreachable, NameTaken, PortTaken, UserError
+from bot.errors import EngineRefused
 from bot.models import (
     Container,
     ContainerSpec,
@@ -18,16 +18,17 @@ from bot.models import (
     Vm,
 )
 from bot.ports import ContainerHost, Web
+from bot.replies.answers import kill_button
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
 from bot.services import pulling
-from bot.services.containers import existing, homes, kill_button
+from bot.services.container_start import ContainerStart, left_behind
+from bot.services.containers import homes
 from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER
 from bot.services.recorded import Json
 from bot.services.vm_use import VmUse
 from bot.services.work import Failed, Outcome, Watch, Work
 from config.settings import App, Policy
 
-_PORTS_TRIED = 100  # beginning with the program's own
 _ONE_LOOK = timedelta(seconds=5)
 _LOG_LINES = 8
 
@@ -55,20 +56,17 @@ class RunApp:
             limits.pull,
             lambda watch: pulling.provide(watch, host, app.image, self.policy.poll.host),
         )
-        started = work.phase(
-            "start",
-            Text("Start the container"),
-            limits.start,
-            lambda watch: self._start(watch, host, work.op),
-        )
-        url = f"http://{vm.address}:{started['port']}"
+        start = ContainerStart(host, work.op.id, _spec(app, work.op), self.policy.poll.host)
+        started = start.carry_out(work, limits.start)
+        ports = {each.container_port: each.host_port for each in started.ports}
+        url = f"http://{vm.address}:{ports.get(app.port, app.port)}"
         work.phase(
             "ready",
             Text("Wait for its page"),
             limits.ready,
-            lambda watch: self._answers(watch, host, started["id"], url + app.probe),
+            lambda watch: self._answers(watch, host, started.id, url + app.probe),
         )
-        return self._told(app, vm, started["id"], url + app.path)
+        return self._told(app, vm, started.id, url + app.path)
 
     def _app(self, op: Operation) -> App:
         return self.policy.catalog[op.args["app"]]
@@ -78,65 +76,10 @@ class RunApp:
 
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
         """What ended is removed; what runs is left for its owner to judge."""
-        again = _command(op)
-        retry = Button(Text("Try again"), value=again)
-        try:
-            vm = self.use.vms.get(admitted["vm"])
-            left = existing(self.use.fleet.host(vm), op.id)
-            if left is not None and not left.is_running:
-                self.use.fleet.host(vm).remove(left.id)
-                left = None
-        except (LookupError, HostError, UserError):
-            return Outcome(
-                Text("See what still runs with `{command} ps`.", command=self.policy.command),
-                (retry,),
-            )
-        if left is None:
-            return Outcome(Text("No container was left behind."), (retry,))
-        return Outcome(
-            Text("Container `{id}` was started and is still running.", id=left.short_id),
-            (kill_button(left.id),),
-        )
+        again = Button(Text("Try again"), value=_command(op))
+        return left_behind(self.use, op, admitted, (again,))
 
     # --- phases ---
-
-    def _start(self, watch: Watch, host: ContainerHost, op: Operation) -> Json:
-        """Until the container runs. It has a name of its own, so a lost answer is looked up."""
-
-        def look() -> Container:
-            there = existing(host, op.id)
-            if there is not None and there.status.startswith("Created"):
-                host.remove(there.id)  # made, not started: a crash came between
-                there = None
-            return there or self._run(host, op)
-
-        container = watch.until(look, self.policy.poll.host)
-        app = self._app(op)
-        port = next(
-            (each.host_port for each in container.ports if each.container_port == app.port),
-            app.port,
-        )
-        if port != app.port:
-            watch.conclude(
-                Text("port {port}, because {taken} is in use", port=str(port), taken=str(app.port))
-            )
-        return {"id": container.id, "port": port}
-
-    def _run(self, host: ContainerHost, op: Operation) -> Container:
-        app = self._app(op)
-        taken = {each.host_port for one in host.containers() for each in one.ports}
-        for port in range(app.port, min(app.port + _PORTS_TRIED, 65536)):
-            if port in taken:
-                continue
-            try:
-                return host.run(_spec(app, op, port))
-            except PortTaken:
-                continue  # by something that is no container
-            except NameTaken as error:
-                raise HostUnreachable(error.text) from error  # another attempt's: look again
-        raise EngineRefused(
-            Text("No port from {port} upwards is free on the VM.", port=str(app.port))
-        )
 
     def _answers(self, watch: Watch, host: ContainerHost, container_id: str, url: str) -> Json:
         """Until the page answers. A container that ends by itself is told with its log."""
@@ -156,7 +99,7 @@ class RunApp:
         if app.login is not None:
             value = password_value(vm.op_id, container_id)
             buttons.append(Button(Text("Show password"), PASSWORD, value))
-        buttons.append(kill_button(container_id))
+        buttons.append(kill_button(container_id[:12]))
         sentence = Text("*{app}* is ready: {link}", app=app.title, link=Link(url))
         if app.login is not None:
             sentence = Text(
@@ -180,12 +123,12 @@ def _name(op: Operation) -> str:
     return f"{op.args['app']}-{op.id}"
 
 
-def _spec(app: App, op: Operation, port: int) -> ContainerSpec:
+def _spec(app: App, op: Operation) -> ContainerSpec:
     """The password is made here, lives in the container's environment and nowhere else."""
     return ContainerSpec(
         name=_name(op),
         image=app.image,
-        ports=(PortBinding(app.port, port),),
+        ports=(PortBinding(app.port, app.port),),
         environment={} if app.login is None else {"PASSWORD": secrets.token_urlsafe(15)},
         labels={
             OWNER: op.caller.user_id,

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import secrets
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from bot.errors import (
-    ContainerNotFound,
-    EngineRefused,
-    HostError,
-    HostUnreachable,
-    NameTaken,
-    PortTaken,
-    UserError,
-)
+from bot.errors import ContainerNotFound, HostError
 from bot.models import (
-    Container,
     ContainerSpec,
     Link,
     Mount,
@@ -29,8 +20,10 @@ from bot.models import (
     Vm,
 )
 from bot.ports import ContainerHost
+from bot.replies.answers import kill_button
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
 from bot.services import pulling
+from bot.services.container_start import ContainerStart, left_behind
 from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER, Fleet
 from bot.services.recorded import Json
 from bot.services.vm_use import VmUse
@@ -41,7 +34,6 @@ from config.settings import App, Policy
 _SETTLES = timedelta(seconds=2)
 """A container that ends within this time is told as one that ended at once."""
 
-_PORTS_TRIED = 100
 _LOG_LINES = 20
 _ROCKER_USER = 1000
 _GRACE = timedelta(seconds=10)
@@ -68,80 +60,26 @@ class RunContainer:
             limits.pull,
             lambda watch: pulling.provide(watch, host, image, self.use.policy.poll.host),
         )
-        started = work.phase(
-            "start",
-            Text("Start the container"),
-            limits.start,
-            lambda watch: self._start(watch, host, work.op),
+        start = ContainerStart(
+            host, work.op.id, _spec(work.op, self.use.policy), self.use.policy.poll.host
         )
+        started = start.carry_out(work, limits.start)
+        if started.is_gone:
+            return _removed_itself()
         ended = work.phase(
             "settle",
             Text("See whether it keeps running"),
             limits.start,
-            lambda watch: self._settle(watch, host, started["id"]),
+            lambda watch: self._settle(watch, host, started.id),
         )
-        return self._told(vm, host, work.op, started["id"], ended)
+        return self._told(vm, host, work.op, started.id, ended)
 
     def withdraw(self, op: Operation) -> None:
         """Nothing was reserved."""
 
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
-        """A container that was made and never started is removed."""
-        try:
-            host = self.use.fleet.host(self.use.vms.get(admitted["vm"]))
-            left = existing(host, op.id)
-            if left is not None and not left.is_running:
-                host.remove(left.id)
-                left = None
-        except (LookupError, HostError, UserError):
-            left = None
-        if left is None:
-            return Outcome(Text("No container was left behind."))
-        return Outcome(
-            Text("Container `{id}` was started and is still running.", id=left.short_id),
-            (kill_button(left.id),),
-        )
-
-    def _start(self, watch: Watch, host: ContainerHost, op: Operation) -> Json:
-        """Until it was started. It carries the operation's id, so a lost answer is looked up."""
-
-        def look() -> Json:
-            there = existing(host, op.id)
-            if there is not None and there.status.startswith("Created"):
-                host.remove(there.id)  # made, not started: a crash came between
-                there = None
-            container = there or self._run(watch, host, op)
-            return {"id": container.id}
-
-        return watch.until(look, self.use.policy.poll.host)
-
-    def _run(self, watch: Watch, host: ContainerHost, op: Operation) -> Container:
-        spec = _spec(op, self.use.policy)
-        taken = {each.host_port for one in host.containers() for each in one.ports}
-        for _ in range(_PORTS_TRIED):
-            moved = _moved(spec, taken)
-            try:
-                container = host.run(moved)
-            except PortTaken:
-                taken |= {each.host_port for each in moved.ports}  # by something else: try others
-                continue
-            except NameTaken as error:
-                if existing(host, op.id) is None:
-                    raise
-                raise HostUnreachable(error.text) from error  # another attempt's: look again
-            changed = [
-                (was.host_port, now.host_port)
-                for was, now in zip(spec.ports, moved.ports, strict=True)
-                if was != now
-            ]
-            for wanted, used in changed[:1]:
-                watch.conclude(
-                    Text(
-                        "port {port}, because {taken} is in use", port=str(used), taken=str(wanted)
-                    )
-                )
-            return container
-        raise EngineRefused(Text("No port near the ones you asked for is free on the VM."))
+        """A container that does not run is removed; what runs is left for its owner to judge."""
+        return left_behind(self.use, op, admitted)
 
     def _settle(self, watch: Watch, host: ContainerHost, container_id: str) -> Json:
         """Its exit code, None when it runs on; "gone" when it has removed itself."""
@@ -162,7 +100,7 @@ class RunContainer:
     ) -> Outcome:
         short_id = container_id[:12]
         if ended["gone"]:
-            return Outcome(Text("The container ended at once and removed itself, as `--rm` asks."))
+            return _removed_itself()
         if ended["exit_code"] is not None:
             sentence = Text(
                 "Container `{id}` ended at once, with exit code {code}. Its output:\n{log}",
@@ -170,7 +108,7 @@ class RunContainer:
                 code=str(ended["exit_code"]),
                 log=Output(ended["log"]),
             )
-            return Outcome(sentence, (kill_button(container_id),))
+            return Outcome(sentence, (kill_button(short_id),))
         links, buttons = self._pages(vm, host, op, container_id)
         if not links:
             return Outcome(Text("Container `{id}` is running.", id=short_id), tuple(buttons))
@@ -192,7 +130,7 @@ class RunContainer:
         if app is not None and app.login:
             value = password_value(vm.op_id, container_id)
             buttons.append(Button(Text("Show password"), PASSWORD, value))
-        return links, [*buttons, kill_button(container_id)]
+        return links, [*buttons, kill_button(container_id[:12])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,19 +181,8 @@ class StopContainers:
         return watch.until(look, self.policy.poll.host)
 
 
-def existing(host: ContainerHost, op_id: str) -> Container | None:
-    """The container that an operation has made, if there is one."""
-    return next(iter(host.containers(all=True, label=f"{OPERATION}={op_id}")), None)
-
-
-def kill_button(container_id: str) -> Button:
-    """Kills a container, after asking."""
-    return Button(
-        Text("Kill"),
-        value=f"kill {container_id[:12]}",
-        style="danger",
-        confirm=Text("Kill this container? What it holds outside a volume is lost."),
-    )
+def _removed_itself() -> Outcome:
+    return Outcome(Text("The container has ended and removed itself, as `--rm` asks."))
 
 
 def homes(app: App, owner_id: str) -> tuple[Mount, ...]:
@@ -317,15 +244,3 @@ def _spec(op: Operation, policy: Policy) -> ContainerSpec:
         removes_itself=args.get("rm", False),
         mounts=homes(app, op.caller.user_id) if app is not None else (),
     )
-
-
-def _moved(spec: ContainerSpec, taken: set[int]) -> ContainerSpec:
-    """The same container at ports that are free: each the next one above what was asked for."""
-    used, ports = set(taken), []
-    for each in spec.ports:
-        port = each.host_port
-        while port in used and port < 65535:
-            port += 1
-        used.add(port)
-        ports.append(replace(each, host_port=port))
-    return replace(spec, ports=tuple(ports))

@@ -9,7 +9,7 @@ from bot.models import ContainerSpec, Operation, Output, Text
 from bot.ports import ContainerHost
 from bot.replies.blocks import Button
 from bot.services import pulling
-from bot.services.containers import existing
+from bot.services.container_start import existing
 from bot.services.fleet import OPERATION, OWNER
 from bot.services.recorded import Json
 from bot.services.vm_use import VmUse

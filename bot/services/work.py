@@ -208,10 +208,20 @@ class Work:
         """Something that is done without being shown."""
         return self._journal.step(name, act)
 
-    def phase(self, name: str, title: Text, timeout: timedelta, act: Callable[[Watch], Any]) -> Any:
-        """Do a part of the work, shown with its own time; gives what `act` gave (JSON).
+    def phase(
+        self,
+        name: str,
+        title: Text,
+        timeout: timedelta,
+        act: Callable[..., Any],
+        *,
+        first: Callable[[Watch], Any] | None = None,
+    ) -> Any:
+        """Do a part of the work, shown with its own time; gives what `act(watch)` gave (JSON).
 
         timeout: handed to `act`, anew after a crash. Raises Failed.
+        first: what is done and recorded before; `act` gets it, too. After a crash the `act` may
+        have been begun or not, and what `first` gave is known.
         """
         begun = self._journal.step(f"{name}: begin", self._begin)
         self._card = self._card.with_phase(Phase(title, datetime.fromisoformat(begun["at"])))
@@ -222,7 +232,15 @@ class Work:
             show=self._show_note,
             check_stopped=self._check_stopped,
         )
-        ended = self._journal.step(name, lambda: self._attempt(name, act, watch))
+        given: tuple[Any, ...] = ()
+        if first is not None:
+            done = self._journal.step(f"{name}: first", lambda: self._attempt(name, first, watch))
+            if "error" in done:
+                return self._conclude(name, title, done)
+            given = (done["value"],)
+        ended = self._journal.step(
+            name, lambda: self._attempt(name, lambda watch: act(watch, *given), watch)
+        )
         return self._conclude(name, title, ended)
 
     def _begin(self) -> Json:

@@ -85,6 +85,8 @@ ACTS = frozenset(
         "host.install_engine",
         "host.pull",
         "host.run",
+        "host.create",
+        "host.start",
         "host.remove",
         "hosts.forget",
         "identity.forget",
@@ -99,6 +101,11 @@ ACTS = frozenset(
     }
 )
 """Calls with an effect; all others only read."""
+
+
+OUTLIVES_ITS_SENDER = frozenset({"cloud.order", "host.run", "host.create"})
+"""Acts that may be done when nobody waits for them any more. Not host.start: no engine starts only
+what never ran, and a request that is 40 s late on one SSH channel was never seen."""
 
 
 class Meddling:
@@ -187,7 +194,7 @@ def strikes_for(point: Point) -> list[Strike]:
         errors.append(Strike.ERROR_AFTER)
         if not point.effect.startswith(("operations.", "vms.")):
             errors.append(Strike.REFUSED)
-    if point.effect in ("cloud.order", "host.run"):
+    if point.effect in OUTLIVES_ITS_SENDER:
         deaths.append(Strike.LATE_DEATH)
         errors.append(Strike.LATE_ERROR)
     return deaths + errors

@@ -119,6 +119,11 @@ def ends_at_once(world: World) -> None:
     world.has_vm("web")
 
 
+def a_short_program(world: World) -> None:
+    world.images["rocker/r-base"] = FakeImage(output=("2",), exit_code=0)
+    world.has_vm("web")
+
+
 STORIES = [
     Story("vm", lambda world: [world.ask("vm web")], list_lag=LAG),
     Story("vm plain", lambda world: [world.ask("vm web --image plain")]),
@@ -134,6 +139,10 @@ STORIES = [
     Story("rstudio before the VM is ready", app_and_order,
           skip=("cloud.", "identity.", "chat.", "host")),
     Story("shiny ends at once", lambda world: [world.ask("shiny")], ends_at_once),
+    Story("run --rm", lambda world: [world.ask("run rocker/r-base --rm")], a_short_program,
+          skip=("chat.", "identity.", "cloud.")),
+    Story("run", lambda world: [world.ask("run rocker/r-base -p 80:80")], a_short_program,
+          skip=("chat.", "identity.", "cloud.", "operations.")),
     Story("kill two", kill_both, two_containers),
     Story("two people at once",
           lambda world: [world.ask("vm web", JANE), world.ask("vm web", JIHOON)],

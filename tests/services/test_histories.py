@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from bot.errors import UserError
 from bot.models import VmState
 from tests.services.laws import check_laws
-from tests.services.meddling import ACTS, NEVER_RAISES, Point, Strike
+from tests.services.meddling import ACTS, NEVER_RAISES, OUTLIVES_ITS_SENDER, Point, Strike
 from tests.services.world import JANE, JIHOON, World
 
 EXAMPLES = 100
-COSTLY = ("cloud.order", "host.run", "cloud.cancel", "chat.post", "vms.change", "vms.gone")
+COSTLY = (
+    "cloud.order", "host.create", "host.start", "cloud.cancel", "chat.post", "vms.change",
+    "vms.gone",
+)  # fmt: skip
 READS = ("cloud.get", "cloud.find", "cloud.offers", "host.containers", "host.engine", "chat.member")
 OUTAGE = timedelta(seconds=50)  # shorter than the engine's tries, and than the settle time
 
@@ -78,7 +81,7 @@ def _fits(trouble: tuple[Point, Strike]) -> bool:
     if point.effect in NEVER_RAISES:
         return strike in (Strike.DEATH_BEFORE, Strike.DEATH_AFTER)
     if strike in (Strike.LATE_ERROR, Strike.LATE_DEATH):
-        return point.effect in ("cloud.order", "host.run")
+        return point.effect in OUTLIVES_ITS_SENDER
     return strike is not Strike.REFUSED or point.effect.startswith(("cloud.", "host."))
 
 

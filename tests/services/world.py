@@ -327,8 +327,8 @@ class World:
 class _Host(FakeHost):
     """Containers have the same ids in every run."""
 
-    def _started(self, spec: ContainerSpec) -> Container:
-        return replace(super()._started(spec), id=sha256(spec.name.encode()).hexdigest())
+    def _made(self, spec: ContainerSpec) -> Container:
+        return replace(super()._made(spec), id=sha256(spec.name.encode()).hexdigest())
 
 
 class _Connections:
