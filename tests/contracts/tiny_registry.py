@@ -27,19 +27,26 @@ _CONFIG = "application/vnd.docker.container.image.v1+json"
 _LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
+Layer = tuple[bytes, str]
+"""A gzipped tar, and the digest of the tar itself."""
+
 
 class TinyRegistry:
-    """Has what was published; its `{address}/busy` is always over the rate limit."""
+    """Has what was published; its `{address}/busy` is always over the rate limit.
 
-    def __init__(self) -> None:
+    pace: bytes per second of each answer; None is as fast as can be.
+    """
+
+    def __init__(self, pace: int | None = None) -> None:
+        self.pace = pace
         self.address = ""  # as the VM sees it; known once it is served
         self._manifests: dict[str, bytes] = {}
         self._blobs: dict[str, bytes] = {}
 
-    def publish(self, layer_sizes: tuple[int, ...]) -> str:
-        """The full name of a new image that shares no layer with any other."""
+    def publish(self, layer_sizes: tuple[int, ...], base: tuple[Layer, ...] = ()) -> str:
+        """The full name of a new image that shares no layer but `base` with any other."""
         name = f"image-{len(self._manifests)}"
-        layers = [_layer(size) for size in layer_sizes]
+        layers = [*base, *(layer_of(size) for size in layer_sizes)]
         config = _config([diff_id for _, diff_id in layers])
         packed = [blob for blob, _ in layers]
         self._blobs |= {_digest(blob): blob for blob in (config, *packed)}
@@ -93,9 +100,16 @@ def _handler(registry: TinyRegistry) -> type[BaseHTTPRequestHandler]:
             self.send_header("Docker-Content-Digest", _digest(body))
             self.end_headers()
             if self.command == "GET":
-                self.wfile.write(body)
+                self._send(body)
 
         do_HEAD = do_GET
+
+        def _send(self, body: bytes) -> None:
+            piece = len(body) if registry.pace is None else registry.pace // 10
+            for start in range(0, len(body), max(piece, 1)):
+                self.wfile.write(body[start : start + piece])
+                if start + piece < len(body):
+                    threading.Event().wait(0.1)  # a slow line
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
@@ -114,8 +128,8 @@ def _copy(source: socket.socket | paramiko.Channel, sink: socket.socket | parami
         sink.close()
 
 
-def _layer(size: int) -> tuple[bytes, str]:
-    """A gzipped tar with one file of random bytes, and the digest of the tar itself."""
+def layer_of(size: int) -> Layer:
+    """A layer with one file of random bytes."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as tar:
         member = tarfile.TarInfo(f"random-{os.urandom(4).hex()}")
