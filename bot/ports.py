@@ -37,7 +37,11 @@ class Clock(Protocol):
     """Time, so that tests can own it."""
 
     def now(self) -> datetime:
-        """The present instant, aware, UTC."""
+        """The present instant, aware, UTC. Somebody may set the machine's clock meanwhile."""
+
+    def monotonic(self) -> timedelta:
+        """Time since some instant: goes on evenly, whoever sets a clock, and means nothing to
+        another process. For whatever measures how long something takes."""
 
     def sleep(self, duration: timedelta) -> None:
         """Wait. Returns early never; a fake clock moves itself forward instead."""

@@ -21,6 +21,9 @@ class SystemClock:
     def now(self) -> datetime:
         return datetime.now(UTC)
 
+    def monotonic(self) -> timedelta:
+        return timedelta(seconds=time.monotonic())
+
     def sleep(self, duration: timedelta) -> None:
         """As the port says. Raises ClockStopped once `stop` is called."""
         if self._stopped.wait(max(0.0, duration.total_seconds())):
@@ -41,7 +44,10 @@ class SteadyClock(SystemClock):
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._seconds = seconds
-        self._start = super().now() - timedelta(seconds=seconds())
+        self._start = super().now() - self.monotonic()
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self._seconds())
+        return self._start + self.monotonic()
+
+    def monotonic(self) -> timedelta:
+        return timedelta(seconds=self._seconds())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from bot.adapters.softlayer_client import SoftLayerApi
@@ -28,12 +28,12 @@ class Kept(Generic[T]):
         self._clock = clock
         self._keep_for = keep_for
         self._lock = threading.Lock()
-        self._kept: tuple[T, datetime] | None = None
+        self._kept: tuple[T, timedelta] | None = None
 
     def get(self) -> T:
         """The value; raises what reading it raises, and keeps nothing then."""
         with self._lock:
-            now = self._clock.now()
+            now = self._clock.monotonic()
             if self._kept is None or now - self._kept[1] >= self._keep_for:
                 self._kept = (self._read(), now)
             return self._kept[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from bot.models import Pulled, PullProgress, Text
@@ -18,7 +18,7 @@ class PullNote:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._began: datetime = clock.now()
+        self._began = clock.monotonic()
         self._share = 0.0
 
     def line(self, progress: PullProgress) -> Text:
@@ -37,7 +37,7 @@ class PullNote:
         )
 
     def _speed(self, done_bytes: int) -> int:
-        elapsed_s = (self._clock.now() - self._began).total_seconds()
+        elapsed_s = (self._clock.monotonic() - self._began).total_seconds()
         return round(done_bytes / _MB / elapsed_s) if elapsed_s >= 1 else 0
 
 

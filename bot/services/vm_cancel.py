@@ -105,13 +105,13 @@ class CancelVm:
     def _cancel(self, watch: Watch, vm: Vm, cloud_id: int) -> Json:
         """Until SoftLayer lets it go: it refuses while a transaction runs on the VM."""
         is_new = vm.address is None  # it may be shown late, so that not found is not yet gone
-        shown_by = self.clock.now() + self.policy.timeouts.settle
+        shown_by = self.clock.monotonic() + self.policy.timeouts.settle
 
         def look() -> Json | None:
             try:
                 found = self.cloud.get(cloud_id)
             except CloudNotFound:
-                if is_new and self.clock.now() < shown_by:
+                if is_new and self.clock.monotonic() < shown_by:
                     return None
                 self.finder.cancel_twins(vm, cloud_id)
                 return {}

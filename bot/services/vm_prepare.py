@@ -96,18 +96,19 @@ class Preparation:
         """Until it is provisioned, running, addressed and in no transaction."""
         assert vm.cloud_id is not None
         cloud_id, settle = vm.cloud_id, self.policy.timeouts.settle
-        gone_from = self.clock.now() + settle
+        gone_from = self.clock.monotonic() + settle
 
         def look() -> str | None:
             nonlocal gone_from
             try:
                 found = self.cloud.get(cloud_id)
             except CloudNotFound:
-                if self.clock.now() < gone_from:  # it may be listed late, and one answer be wrong
+                # It may be listed late, and one answer be wrong.
+                if self.clock.monotonic() < gone_from:
                     return None
                 self.vms.gone(vm.op_id, self.clock.now())
                 raise
-            gone_from = self.clock.now() + settle
+            gone_from = self.clock.monotonic() + settle
             if found.transaction:
                 watch.tell(Text("{transaction}", transaction=found.transaction))
             return (found.public_ip or found.private_ip) if found.is_ready else None

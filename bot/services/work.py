@@ -80,7 +80,7 @@ class Watch:
     conclusion: Text | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._deadline = self.clock.now() + self.timeout
+        self._deadline = self.clock.monotonic() + self.timeout
 
     def tell(self, note: Text) -> None:
         """Show how far it is."""
@@ -112,7 +112,7 @@ class Watch:
     def check_going_on(self, trouble: Text | None = None) -> None:
         """Raises Stopped or TimedOut when what is under way is to be given up."""
         self.check_stopped()
-        if self.clock.now() >= self._deadline:
+        if self.clock.monotonic() >= self._deadline:
             raise self._timed_out(trouble)
 
     def _timed_out(self, trouble: Text | None) -> TimedOut:

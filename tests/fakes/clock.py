@@ -10,13 +10,17 @@ class FakeClock:
     """Implements `bot.ports.Clock`: stands still; sleeping moves it forward at once."""
 
     def __init__(self, start: datetime | None = None) -> None:
-        self._now = start or datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+        self._start = self._now = start or datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
         self._lock = threading.Lock()
         self.slept: list[timedelta] = []
 
     def now(self) -> datetime:
         with self._lock:
             return self._now
+
+    def monotonic(self) -> timedelta:
+        with self._lock:
+            return self._now - self._start
 
     def sleep(self, duration: timedelta) -> None:
         with self._lock:
@@ -27,3 +31,9 @@ class FakeClock:
         """Let time pass without anybody having slept."""
         with self._lock:
             self._now += duration
+
+    def set(self, instant: datetime) -> None:
+        """Somebody sets the machine's clock: no time passes."""
+        with self._lock:
+            self._start += instant - self._now
+            self._now = instant

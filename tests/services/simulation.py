@@ -47,6 +47,9 @@ class Simulation:
     def now(self) -> datetime:
         return self._now
 
+    def monotonic(self) -> timedelta:
+        return self._now - self._start
+
     def sleep(self, duration: timedelta) -> None:
         """Give way until then. In a thread that is none of ours time just passes."""
         until = self._now + max(duration, timedelta(0))

@@ -24,6 +24,9 @@ class Right:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
 
+    def monotonic(self) -> timedelta:
+        return timedelta(0)
+
     def sleep(self, duration: timedelta) -> None:
         """Nobody sleeps on it."""
 
@@ -148,3 +151,16 @@ def test_the_private_half_of_its_host_key_is_not_kept(world: World, how: str) ->
     seen = [point.effect for point in world.meddling.seen]
     assert seen.count("identity.user_data") > 0
     assert "identity.forget" in seen[seen.index("identity.user_data") :]
+
+
+@pytest.mark.parametrize("when", [timedelta(seconds=1), timedelta(seconds=30)], ids=str)
+def test_a_clock_that_is_set_forward_ends_no_wait(world: World, when: timedelta) -> None:
+    """The VM is ordered and costs money: giving up on it is the dearest thing to do."""
+    op_id = world.ask("vm web")
+    world.run(when)
+    at = world.sim.now
+    world.sim.now = lambda: at() + timedelta(days=1)  # type: ignore[method-assign]
+    world.cloud._clock = Right(at)  # SoftLayer's
+    world.run()
+    assert world.state(op_id) is DONE, world.told(op_id)
+    assert world.vm(op_id).state is VmState.READY

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.adapters.clock import ClockStopped, SteadyClock, SystemClock
+from bot.ports import Clock
+from tests.fakes.clock import FakeClock
+from tests.services.simulation import Simulation
 
 A_MOMENT = timedelta(seconds=5)
 
@@ -26,3 +29,22 @@ def test_who_sleeps_when_the_process_ends_is_woken(clock: SystemClock) -> None:
     clock.stop()
     with pytest.raises(ClockStopped):
         clock.sleep(timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    "clock",
+    [SystemClock(), SteadyClock(), FakeClock(), Simulation()],
+    ids=lambda c: type(c).__name__,
+)
+def test_what_passes_between_two_looks_is_at_least_what_was_slept(clock: Clock) -> None:
+    began = clock.monotonic()
+    clock.sleep(timedelta(milliseconds=20))
+    assert clock.monotonic() - began >= timedelta(milliseconds=20)
+
+
+def test_setting_the_clock_lets_no_time_pass() -> None:
+    clock = FakeClock()
+    began = clock.monotonic()
+    clock.set(clock.now() + timedelta(days=1))
+    clock.advance(timedelta(seconds=1))
+    assert clock.monotonic() - began == timedelta(seconds=1)
