@@ -203,7 +203,11 @@ class SoftLayerCloud:
         try:
             is_done = self._act_on(vm_id, "deleteObject")
         except CloudNotFound:
-            return
+            if self._is_ending(vm_id):
+                return
+            raise CloudUnknown(
+                Text("SoftLayer did not find the VM, and then it did: it may be there still.")
+            ) from None
         except CloudBusy:
             if self._is_ending(vm_id):
                 return
@@ -226,7 +230,7 @@ class SoftLayerCloud:
             yield vm
 
     def _is_ending(self, vm_id: int) -> bool:
-        """Whether the transaction that forbids cancelling is the cancellation itself."""
+        """Whether the VM is gone, or what is under way on it is its cancellation."""
         try:
             row = self._api.read(
                 "Virtual_Guest", "getObject", id=vm_id, mask=ENDING_MASK, about_vm=True

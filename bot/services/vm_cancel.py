@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.errors import CloudNotFound, CloudRefused, UserError
 from bot.models import HostAccess, Operation, Text, Vm, VmState
@@ -15,6 +16,9 @@ from bot.services.vm_prepare import owned_vm, worked_on
 from bot.services.work import Failed, Outcome, Watch, Work
 from bot.store import OperationStore, VmStore
 from config.settings import Policy
+
+_BLINK = timedelta(seconds=20)
+"""For so long, SoftLayer's "not found" may be a stray answer about a VM that was there before."""
 
 _NOT_CANCELLING = frozenset(VmState) - {VmState.CANCELLING}
 
@@ -104,17 +108,20 @@ class CancelVm:
 
     def _cancel(self, watch: Watch, vm: Vm, cloud_id: int) -> Json:
         """Until SoftLayer lets it go: it refuses while a transaction runs on the VM."""
-        is_new = vm.address is None  # it may be shown late, so that not found is not yet gone
-        shown_by = self.clock.monotonic() + self.policy.timeouts.settle
+        # A new one may be shown late, and any answer be wrong: not found once is not yet gone.
+        patience = self.policy.timeouts.settle if vm.address is None else _BLINK
+        gone_from = self.clock.monotonic() + patience
 
         def look() -> Json | None:
+            nonlocal gone_from
             try:
                 found = self.cloud.get(cloud_id)
             except CloudNotFound:
-                if is_new and self.clock.monotonic() < shown_by:
+                if self.clock.monotonic() < gone_from:
                     return None
                 self.finder.cancel_twins(vm, cloud_id)
                 return {}
+            gone_from = self.clock.monotonic() + patience
             if found.hostname != vm.hostname:
                 raise CloudRefused(
                     Text(

@@ -392,6 +392,23 @@ def test_cancelling_twice_is_success_at_any_time(
     cloud.cancel(ready_vm.id)
 
 
+def test_a_stray_not_found_does_not_count_as_cancelled() -> None:
+    """The VM would cost money for ever, and the bot would have forgotten it."""
+    with SoftLayerSandbox(clock=ManualClock()) as sandbox:
+        world = SandboxWorld(sandbox)
+        vm = world.cloud.order(order_of())
+        world.advance(PROVISIONING + MOMENT)
+        stray = faults.ApiFault("SoftLayer_Exception_ObjectNotFound", "Unable to find object.")
+        sandbox.faults.add(faults.Fault(stray, "Virtual_Guest.deleteObject"))
+
+        with pytest.raises(CloudUnknown):
+            world.cloud.cancel(vm.id)
+        world.cloud.cancel(vm.id)
+
+        assert not world.cloud.get(vm.id).is_ready
+        world.cloud.close()
+
+
 def test_cancelling_what_never_was_is_success(cloud: Cloud) -> None:
     cloud.cancel(4711)
 

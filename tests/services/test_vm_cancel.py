@@ -127,6 +127,29 @@ def test_gone_already_is_success(world: World) -> None:
     check_laws(world)
 
 
+def test_a_vm_that_is_not_found_once_is_not_gone(world: World) -> None:
+    """One stray answer must not make a VM that costs money unknown."""
+    world.has_vm("web")
+    world.cloud.fail("get", CloudNotFound("a blink"), times=2)
+    world.done("vm cancel web")
+    assert world.cloud.live == []
+    check_laws(world)
+
+
+def test_a_vm_that_is_not_found_now_and_then_is_not_gone(world: World) -> None:
+    """Its transaction takes long, and so there is much time for stray answers."""
+    op = world.has_vm("web")
+    (vm,) = world.cloud.live
+    world.cloud.busy(vm.id, "Capture")
+    blink = CloudNotFound("a blink")
+    for minute in range(1, 6):
+        world.later(timedelta(minutes=minute), lambda: world.cloud.fail("get", blink))
+    world.later(timedelta(minutes=7), lambda: world.cloud.idle(vm.id))
+    world.done("vm cancel web")
+    assert (world.cloud.live, world.vm(op).state) == ([], VmState.GONE)
+    check_laws(world)
+
+
 def test_a_vm_that_is_not_shown_yet_is_not_gone(world: World) -> None:
     world.ask("vm web")
     world.run(timedelta(seconds=5))
