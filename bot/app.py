@@ -37,6 +37,7 @@ from bot.services.images import PullImages, RemoveImage
 from bot.services.kill import KillContainers
 from bot.services.operations import Act, Operations, Runner
 from bot.services.questions import Questions
+from bot.services.r_run import RunR
 from bot.services.tools import ShowTool
 from bot.services.vm_cancel import CancelVm
 from bot.services.vm_find import VmFinder
@@ -81,6 +82,7 @@ def acts(
         "vm cancel": CancelVm(cloud, hosts, vms, operations, finder, policy, clock),
         "app": RunApp(use, web, policy),
         "tool": ShowTool(use),
+        "r": RunR(use),
         "pull": PullImages(use),
         "rmi": RemoveImage(use),
         "run": RunContainer(use),

@@ -64,6 +64,11 @@ def commands(policy: Policy) -> tuple[Command, ...]:
                 "vm cancel jekyll-dev", params=(name,), confirm=_cancels),
         *apps,
         *tools,
+        Command("r", ("r",), Text("Run R code and see its output and plots"), "r plot(cars)",
+                takes_vm=True, code="code", code_unless="fresh",
+                flags=(Flag("keep", "", Text("go on with the objects you kept in this channel,"
+                                             " and keep them again")),
+                       Flag("fresh", "", Text("forget them first")))),
         *_images(policy),
         *_containers(),
         Command("help", ("help",), Text("All commands, or how one of them is typed"),

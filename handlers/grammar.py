@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ MAX_LENGTH = 1000
 
 MAX_CODE = 4000
 """Characters of a command that ends in code."""
+
+_SEPARATOR = re.compile(r"\A--(?:\s+|\Z)")
+_LONG_DASH = re.compile(r"\A[\u2013\u2014]+")
+_ON_VM = re.compile(r"on\s+[\w-]+(?:\s|$)", re.IGNORECASE)  # which is no R
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Command:
     """One command: what it is called, what it takes, and an example that works.
 
     code: everything after its words is one argument of this name, quotes, line ends and all.
+    code_unless: the option with which it may be left out.
     tail: what comes after `--` is an argument of this name, as words.
     forbidden: options that people know from docker and that are refused by name, with the reason.
     confirm: the question asked before a button of it counts, where it destroys something.
@@ -85,6 +91,7 @@ class Command:
     is_question: bool = False  # changes nothing, so it is answered and not recorded
     fixed: tuple[tuple[str, Any], ...] = ()  # arguments that its words stand for
     code: str = ""
+    code_unless: str = ""
     tail: str = ""
     forbidden: Mapping[str, Text] = field(default_factory=dict)
     confirm: Callable[[Mapping[str, Any]], Text] | None = None
@@ -172,7 +179,7 @@ class Grammar:
             words_typed += ["on", args["vm"]]
         line = shlex.join(words_typed)
         if command.code:
-            return f"{line} {args[command.code]}"
+            return f"{line} {_typed_code(args.get(command.code, ''))}".rstrip()
         return f"{line} -- {shlex.join(args[command.tail])}" if args.get(command.tail) else line
 
     def choice(self, kind: str, args: Mapping[str, Any], label: Text | None = None) -> Choice:
@@ -240,22 +247,41 @@ class Grammar:
 
 
 def _with_code(command: Command, rest: str) -> Understood:
-    """Options first, then `on VM`, then code that is left as it was typed."""
+    """Options first, then `on VM`, perhaps `--`, then code that is left as it was typed."""
     args: dict[str, Any] = dict(command.fixed)
-    code = words.code(rest, MAX_CODE)
-    while code.startswith("--"):
-        word, _, after = code.partition(" ")
+    code = _read_code_flags(command, words.code(rest, MAX_CODE), args)
+    if command.takes_vm and _ON_VM.match(code):
+        _, name, *left = code.split(maxsplit=2)
+        args["vm"] = _reading(hostname, name, command)
+        code = left[0] if left else ""
+    code = words.unfenced(_SEPARATOR.sub("", code, count=1))
+    if code:
+        args[command.code] = code
+    elif command.code_unless not in args:
+        raise _missing(command, command.code.upper())
+    return Understood(command, Request(command.kind, args))
+
+
+def _read_code_flags(command: Command, code: str, args: dict[str, Any]) -> str:
+    """Take the options away from before the code."""
+    while True:
+        code = _LONG_DASH.sub("--", code, count=1)  # as phones write two hyphens
+        if not code.startswith("--") or _SEPARATOR.match(code):
+            return code
+        word, *left = code.split(maxsplit=1)
         flag = command.flag(word)
         if flag is None:
             raise _no_such_flag(command, word)
         args[flag.name] = True
-        code = after.lstrip()
-    if command.takes_vm and code.lower().startswith("on ") and len(code.split(maxsplit=2)) == 3:
-        _, name, code = code.split(maxsplit=2)
-        args["vm"] = _reading(hostname, name, command)
-    if not code.strip():
-        raise _missing(command, command.code.upper())
-    return Understood(command, Request(command.kind, args | {command.code: code}))
+        code = left[0] if left else ""
+
+
+def _typed_code(code: str) -> str:
+    """Code as it is typed after the words of its command."""
+    is_unclear = code.startswith("-") or _LONG_DASH.match(code) or _ON_VM.match(code)
+    # What Slack makes of these signs is undone when a line is read.
+    written = re.sub(r"&(?=(?:lt|gt|amp);)", "&amp;", code)
+    return f"-- {written}" if is_unclear else written
 
 
 def _param_words(command: Command, args: Mapping[str, Any]) -> list[str]:

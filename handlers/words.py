@@ -22,6 +22,7 @@ _TYPOGRAPHY = str.maketrans(
 )  # fmt: skip
 _LINK = re.compile(r"<(?:https?://|mailto:)[^<>|]*\|([^<>|]*)>|<(?:https?://|mailto:)([^<>|]*)>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+_FENCED = re.compile(r"```(?:\{?[rR]\}?[ \t]*\n)?(.*)```", re.DOTALL)
 _QUOTES = {
     key: value
     for key, value in _TYPOGRAPHY.items()
@@ -58,6 +59,12 @@ def code(text: str, most: int) -> str:
     if any(unicodedata.category(char) in _UNSEEN and char not in "\n\t" for char in plain):
         raise _unseen()
     return plain.strip()
+
+
+def unfenced(code: str) -> str:
+    """Code without the ``` around it, which many write in Slack without thinking."""
+    found = _FENCED.fullmatch(code.strip())
+    return found[1].strip("\n") if found else code.strip()
 
 
 def shortened(word: str) -> str:

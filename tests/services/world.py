@@ -313,6 +313,7 @@ class World:
             has_engine=order.spec.template_guid == DOCKER_GUID,
             shows_key=FakeIdentity().host_key(order.request_id),
             now=self.sim.now,
+            sleep=self.sim.sleep,
         )
 
     def is_up(self, address: str) -> bool:

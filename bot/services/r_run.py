@@ -1,0 +1,381 @@
+"""R in the channel: somebody's code, run in a container of its own that may do nothing.
+
+What is guaranteed, and by what: no network (none is there); memory with files, CPU, processes (the
+engine's limits); time (the watcher in the container, r_watch.pl, even while no bot runs); nothing
+written to the VM's disk but a log of at most 20 MB (the root cannot be written to, files are in
+memory) and, with `--keep`, one file of at most `keep_mb`, which only the watcher can write.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from bot.errors import (
+    ChatRefused,
+    ChatUnknown,
+    ContainerNotFound,
+    EngineRefused,
+    HostError,
+    HostUnreachable,
+    NameTaken,
+    OutsideError,
+    UserError,
+)
+from bot.models import Container, ContainerSpec, Mount, Operation, Output, Text, Vm, counted
+from bot.ports import ContainerHost
+from bot.replies.blocks import Button, Picture
+from bot.services import pulling
+from bot.services.container_start import existing
+from bot.services.fleet import CHANNEL, OPERATION, OWNER
+from bot.services.r_answer import is_fine, told
+from bot.services.r_report import RReport, excerpt, readable, report_from
+from bot.services.recorded import Json, text_from_json, text_to_json
+from bot.services.vm_use import VmUse
+from bot.services.work import Failed, Outcome, Watch, Work
+from config.r import RPolicy
+
+log = logging.getLogger(__name__)
+
+RUN = "ds-bot.r"
+"""Label of the containers that run R code."""
+
+_CODE_SHOWN = 600  # characters
+_ONE_LOOK = timedelta(seconds=1)
+_SOON = timedelta(milliseconds=100)
+_SLACK = timedelta(seconds=30)  # that a run may take beyond its limits, which others see to
+_LOCK_SLACK_S = 15
+_LOG_LINES = 100_000
+_LOG_EXTRA_BYTES = 100_000
+_REMOVALS = 5
+_WATCHER_NEEDS = ("SETUID", "SETGID", "KILL")  # to become nobody, and to end what nobody runs
+
+
+@dataclass(frozen=True, slots=True)
+class RunR:
+    """`/ds r CODE`. Implements `bot.services.operations.Act`."""
+
+    use: VmUse
+
+    @property
+    def _limits(self) -> RPolicy:
+        return self.use.policy.r
+
+    def title(self, op: Operation) -> Text:
+        return Text("R")
+
+    def admit(self, op: Operation) -> Json:
+        return self.use.admit(op.caller, op.args.get("vm"), _typed(op))
+
+    def carry_out(self, work: Work, admitted: Json) -> Outcome:
+        limits, timeouts, op = self._limits, self.use.policy.timeouts, work.op
+        if code := op.args.get("code"):
+            work.add_detail(Text("{code}", code=Output(_shortened(code), most=_CODE_SHOWN)))
+        _, host = self.use.reach(work, admitted)
+        work.phase(
+            "pull",
+            Text("Pull {image}", image=limits.image),
+            timeouts.pull,
+            lambda watch: pulling.provide(watch, host, limits.image, self.use.policy.poll.host),
+        )
+        made = work.phase(
+            "create",
+            Text("Wait for its turn"),
+            limits.queue + timeouts.start,
+            lambda watch: self._create(watch, host, op),
+        )
+        work.phase(
+            "run",
+            Text("Run the code"),
+            self._longest(op),
+            lambda watch: self._run(watch, host, made["id"]),
+        )
+        done = work.phase(
+            "collect",
+            Text("Get what it printed and drew"),
+            timeouts.start,
+            lambda watch: self._collect(watch, work, host, made["id"]),
+        )
+        more = self._share(work, host, made["id"]) if done["is_long"] else []
+        removed = work.step("remove", lambda: self._remove(work, host, made["id"]))
+        return self._outcome(done, more, is_removed=removed["is_removed"])
+
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
+
+    def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
+        retry = Button(Text("Try again"), value=_typed(op, op.args.get("vm")))
+        buttons = (retry,) if retry.fits else ()
+        try:
+            for vm in self._places(op, admitted):
+                host = self.use.fleet.host(vm)
+                left = existing(host, op.id)
+                if left is not None:
+                    host.remove(left.id)
+        except (LookupError, HostError, UserError):
+            text = Text("See what still runs with `{command} ps`.", command=self.use.policy.command)
+            return Outcome(text, buttons)
+        return Outcome(Text("Nothing was left behind."), buttons)
+
+    # --- phases ---
+
+    def _create(self, watch: Watch, host: ContainerHost, op: Operation) -> Json:
+        """Make the container, which is its place in the line, and wait until it is its turn."""
+
+        def look() -> Json | None:
+            mine = existing(host, op.id) or self._made(host, op)
+            ahead = self._ahead(watch, host, mine)
+            if ahead >= self._limits.at_once and not _has_begun(mine):
+                watch.tell(counted("{count} run is ahead", "{count} runs are ahead", ahead))
+                return None
+            return {"id": mine.id}
+
+        return watch.until(look, self.use.policy.poll.host)
+
+    def _made(self, host: ContainerHost, op: Operation) -> Container:
+        try:
+            return host.create(self._spec(op))
+        except NameTaken as error:
+            raise HostUnreachable(error.text) from error  # another attempt's: look again
+
+    def _ahead(self, watch: Watch, host: ContainerHost, mine: Container) -> int:
+        """How many runs on the VM go on, or wait since before this one."""
+        oldest = watch.clock.now() - self._limits.queue - self._limits.time
+        others = [each for each in host.containers(all=True, label=RUN) if each.id != mine.id]
+        return sum(
+            each.is_running
+            or (
+                not _has_begun(each)
+                and (each.created_at, each.id) < (mine.created_at, mine.id)
+                and each.created_at > oldest  # else its bot has given it up
+            )
+            for each in others
+        )
+
+    def _run(self, watch: Watch, host: ContainerHost, container_id: str) -> Json:
+        """Until it has ended. It is started once: what has begun is only waited for."""
+
+        def look() -> Json | None:
+            if not _has_begun(host.get(container_id)):
+                host.start(container_id)
+            exit_code = host.wait(container_id, _ONE_LOOK)
+            return None if exit_code is None else {"exit_code": exit_code}
+
+        try:
+            return watch.until(look, _SOON)
+        except ContainerNotFound as error:
+            raise EngineRefused(
+                Text("Somebody removed its container. The code was not run again.")
+            ) from error
+
+    def _collect(self, watch: Watch, work: Work, host: ContainerHost, container_id: str) -> Json:
+        """What is told, with the plots uploaded; a file that nobody shows is seen by nobody."""
+        report = self._report(watch, host, container_id)
+        keeps, command = bool(work.op.args.get("keep")), self.use.policy.command
+        text = told(report, self._limits, command, keeps=keeps)
+        output = readable(report.output if report is not None else "")
+        pictures: list[Picture] = []
+        try:
+            self._upload(watch, work, report, pictures)
+        except ChatRefused as error:
+            pictures = []
+            text = Text("{one}\nIts plots cannot be shown: {why}", one=text, why=error.text)
+        return {
+            "text": text_to_json(text),
+            "is_fine": is_fine(report),
+            "shown": excerpt(output, self._limits.shown),
+            "is_long": len(output) > self._limits.shown,
+            "plots": [[each.file_id, text_to_json(each.alt)] for each in pictures],
+        }
+
+    def _upload(
+        self, watch: Watch, work: Work, report: RReport | None, pictures: list[Picture]
+    ) -> None:
+        plots = report.plots if report is not None else ()
+
+        def upload_next() -> Picture:
+            number = len(pictures) + 1
+            content = plots[number - 1]
+            alt = Text(
+                "Plot {number} of {count} that R has drawn: {code}",
+                number=number,
+                count=len(plots),
+                code=work.op.args.get("code", ""),
+            )
+            kind = "png" if content.startswith(b"\x89PNG") else "jpg"
+            return work.upload(f"plot-{number}.{kind}", content, alt)
+
+        while len(pictures) < len(plots):
+            pictures.append(watch.until(upload_next, self.use.policy.poll.host))
+
+    def _share(self, work: Work, host: ContainerHost, container_id: str) -> list[Text]:
+        """The output as a file in the card's thread: asked for once, as nobody can look for it."""
+
+        def share(watch: Watch) -> Json:
+            if watch.is_repeat:
+                return text_to_json(Text("Its whole output may be in the thread."))
+            try:
+                return text_to_json(self._shared(watch, work, host, container_id))
+            except ChatUnknown:
+                return text_to_json(Text("Its whole output may be in the thread."))
+            except OutsideError as error:
+                why = Text("Its whole output is not in the thread: {why}", why=error.text)
+                return text_to_json(why)
+
+        title = Text("Put the output into the thread")
+        shared = work.phase("share", title, self.use.policy.timeouts.start, share)
+        return [text_from_json(shared)]
+
+    def _shared(self, watch: Watch, work: Work, host: ContainerHost, container_id: str) -> Text:
+        report = self._report(watch, host, container_id)
+        output = report.output if report is not None else ""
+        work.share("r-output.txt", output.encode(), Text("What R has printed"))
+        if report is None or not report.is_cut:
+            return Text("Its whole output is in the thread.")
+        return Text(
+            "It printed {size} MB; the first and the last of it, {most} KB, are in the thread.",
+            size=f"{report.printed_bytes / 1e6:.1f}",
+            most=str(self._limits.output_kb),
+        )
+
+    def _report(self, watch: Watch, host: ContainerHost, container_id: str) -> RReport | None:
+        limits = self._limits
+        most_bytes = (limits.output_kb * 1000 + limits.plots_mb * 2**20) * 3 // 2 + _LOG_EXTRA_BYTES
+
+        def look() -> str:
+            return host.logs(container_id, _LOG_LINES, most_bytes)
+
+        return report_from(watch.until(look, self.use.policy.poll.host))
+
+    def _remove(self, work: Work, host: ContainerHost, container_id: str) -> Json:
+        for _ in range(_REMOVALS):
+            try:
+                host.remove(container_id)
+            except HostError as error:
+                log.warning("container %s is not removed yet: %s", container_id, error)
+                work.clock.sleep(self.use.policy.poll.host)
+            else:
+                return {"is_removed": True}
+        return {"is_removed": False}
+
+    # --- telling ---
+
+    def _outcome(self, done: Json, more: list[Text], *, is_removed: bool) -> Outcome:
+        text = text_from_json(done["text"])
+        for each in more:
+            text = Text("{one} {more}", one=text, more=each)
+        limits = self._limits
+        facts = [
+            Text(
+                "no network, {memory} MB, {time} at most",
+                memory=str(limits.memory_mb),
+                time=limits.time,
+            )
+        ]
+        if not is_removed:
+            facts.append(Text("its container could not be removed"))
+        shown = Output(done["shown"], most=limits.shown)
+        return Outcome(
+            text,
+            facts=tuple(facts),
+            details=(Text("{output}", output=shown),) if done["shown"].strip() else (),
+            pictures=tuple(Picture(file_id, text_from_json(alt)) for file_id, alt in done["plots"]),
+            is_warning=not done["is_fine"],
+        )
+
+    # --- the container ---
+
+    def _longest(self, op: Operation) -> timedelta:
+        waits = self._waits_for_lock_s if _has_volume(op) else 0
+        return self._limits.time + timedelta(seconds=waits) + _SLACK
+
+    @property
+    def _waits_for_lock_s(self) -> int:
+        """Seconds that a run waits for another one of the same person's to keep its objects."""
+        return round(self._limits.time.total_seconds()) + _LOCK_SLACK_S
+
+    def _spec(self, op: Operation) -> ContainerSpec:
+        limits = self._limits
+        return ContainerSpec(
+            name=f"r-{op.id}",
+            image=limits.image,
+            command=("perl", "-e", _watcher(), *self._arguments(op)),
+            labels={
+                OWNER: op.caller.user_id,
+                OPERATION: op.id,
+                CHANNEL: op.caller.channel_id,
+                RUN: "1",
+            },
+            memory_mb=limits.memory_mb,
+            cpus=limits.cpus,
+            mounts=(Mount(_volume(op), "/keep"),) if _has_volume(op) else (),
+            has_network=False,
+            processes=limits.processes,
+            user="0",
+            is_confined=True,
+            capabilities=_WATCHER_NEEDS,
+            scratch_mb=limits.disk_mb,
+        )
+
+    def _arguments(self, op: Operation) -> list[str]:
+        limits = self._limits
+        arguments: dict[str, Any] = {
+            "time": limits.time.total_seconds(),
+            "lock": self._waits_for_lock_s,
+            "output": limits.output_kb * 1000,
+            "plots": limits.plots,
+            "plot_bytes": limits.plots_mb * 2**20,
+            "keep_bytes": limits.keep_mb * 2**20,
+            "width": limits.width,
+            "height": limits.height,
+            "resolution": limits.resolution,
+            "keep": int(bool(op.args.get("keep"))),
+            "forget": int(bool(op.args.get("fresh"))),
+            "code": op.args.get("code", ""),
+        }
+        return [f"{name}={value}" for name, value in arguments.items()]
+
+    def _places(self, op: Operation, admitted: Json) -> list[Vm]:
+        """The VM that it ran on; when that is not known, all that may be it."""
+        if "vm" in admitted:
+            return [self.use.vms.get(admitted["vm"])]
+        return [vm for vm in self.use.vms.live() if vm.address and vm.host_key
+                and op.args.get("vm") in (None, vm.hostname)]  # fmt: skip
+
+
+def _has_begun(container: Container) -> bool:
+    return not container.status.startswith("Created")
+
+
+def _has_volume(op: Operation) -> bool:
+    return bool(op.args.get("keep") or op.args.get("fresh"))
+
+
+def _volume(op: Operation) -> str:
+    """One for each person and channel: a slash command does not tell a thread."""
+    name = f"ds-r-{op.caller.user_id}-{op.caller.channel_id}".lower()
+    return re.sub(r"[^a-z0-9_.-]", "-", name)
+
+
+def _shortened(code: str) -> str:
+    return code if len(code) <= _CODE_SHOWN else f"{code[: _CODE_SHOWN - 2]}\n…"
+
+
+def _typed(op: Operation, vm: str | None = None) -> str:
+    """How it is typed: for buttons, which `--` lets put `on VM` before the code."""
+    flags = "".join(f" --{name}" for name in ("keep", "fresh") if op.args.get(name))
+    on_vm = f" on {vm}" if vm else ""
+    code = op.args.get("code", "")
+    # What Slack makes of an ampersand is undone when a line is read.
+    code = re.sub(r"&(?=(?:lt|gt|amp);)", "&amp;", code)
+    return f"r{flags}{on_vm} -- {code}" if code else f"r{flags}{on_vm}"
+
+
+@cache
+def _watcher() -> str:
+    return files("bot.services").joinpath("r_watch.pl").read_text("utf-8")
