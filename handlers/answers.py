@@ -10,6 +10,8 @@ from bot.ports import Clock
 from bot.replies import answers, engine_answers
 from bot.replies.blocks import Reply
 from bot.replies.home import home_view
+from bot.replies.lineage_answers import lineage_reply
+from bot.replies.pages import Turning
 from bot.services.engine_questions import EngineQuestions
 from bot.services.questions import Questions
 from handlers.grammar import Grammar, Understood
@@ -35,37 +37,43 @@ class Answers:
             case _:
                 return self._of_an_engine(understood, caller, language)
 
-    def home(self, caller: Caller, language: str) -> dict[str, Any]:
-        """The App Home of one person."""
+    def home(self, caller: Caller, language: str, page: int = 1) -> dict[str, Any]:
+        """The App Home of one person, with a page of their containers."""
         reports = self.questions.owned(caller)
         programs = {
             word: app.title
             for word, app in self.questions.policy.catalog.items()
             if app.successor is None
         }
-        return home_view(reports, programs, self.clock.now(), language, self.grammar.slash)
+        slash = self.grammar.slash
+        return home_view(reports, programs, self.clock.now(), language, slash, page)
 
     def _of_the_fleet(self, understood: Understood, caller: Caller, language: str) -> Reply:
         args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash
         if understood.request.kind == "vm list":
             vms = self.questions.virtual_machines(caller, everyones=args.get("all", False))
-            return answers.vms_reply(vms, now, language, slash)
+            return answers.vms_reply(vms, now, language, self._turning(understood), slash)
         reports = self.questions.containers(
             caller, args.get("vm"), all=args.get("all", False), latest=args.get("latest", False)
         )
-        return answers.containers_reply(reports, now, language, slash)
+        return answers.containers_reply(reports, now, language, self._turning(understood))
 
     def _of_an_engine(self, understood: Understood, caller: Caller, language: str) -> Reply:
-        args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash
+        args, now = understood.request.args, self.clock.now()
         vm_name = args.get("vm")
         match understood.request.kind:
             case "search":
                 term, stars = args["term"], args.get("stars", 0)
                 vm, hits = self.engines.search(caller, term, stars, vm_name)
-                return engine_answers.search_reply(term, hits, vm, language, slash)
+                turning = self._turning(understood, vm=vm.hostname)
+                return engine_answers.search_reply(term, hits, vm, language, turning)
             case "images":
                 vm, images, in_use = self.engines.images(caller, vm_name)
-                return engine_answers.images_reply(images, in_use, vm, now, language, slash)
+                turning = self._turning(understood, vm=vm.hostname)
+                return engine_answers.images_reply(images, in_use, vm, now, language, turning)
+            case "lineage":
+                vm, tree = self.engines.lineage(caller, vm_name)
+                return lineage_reply(tree, vm, language, self.grammar.slash)
             case "info":
                 vm, engine = self.engines.info(caller, vm_name)
                 return engine_answers.info_reply(engine, vm, language)
@@ -73,8 +81,19 @@ class Answers:
                 container, log = self.engines.logs(caller, args["id"], args.get("tail"))
                 return engine_answers.logs_reply(container.name, log, language)
             case "url":
-                return engine_answers.urls_reply(
-                    self.engines.urls(caller, args.get("id")), language
-                )
+                links = self.engines.urls(caller, args.get("id"))
+                return engine_answers.urls_reply(links, language, self._turning(understood))
             case kind:
                 raise AssertionError(f"no answer for {kind}")
+
+    def _turning(self, understood: Understood, **pinned: str) -> Turning:
+        """The page that was asked for; its neighbours are the same question with their number.
+
+        pinned: arguments that the answer has settled, such as the only VM there is.
+        """
+        request = understood.request
+        args = request.args | pinned
+        return Turning(
+            lambda page: self.grammar.line(request.kind, args | {"page": page}),
+            args.get("page", 1),
+        )

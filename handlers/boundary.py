@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.access import Rules, require_member
-from bot.errors import BotError, ChatError, UserError, WrongName
+from bot.errors import BotError, ChatError, ChatRefused, UserError, WrongName
 from bot.metrics import COMMANDS
 from bot.models import Caller, Text
 from bot.ports import Chat, Clock
 from bot.replies import answers, modals
-from bot.replies.blocks import Reply
+from bot.replies.blocks import Drawing, Reply
 from bot.services.names import corrected
 from bot.services.operations import Operations
 from bot.services.questions import Questions
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 _THREADS = 32
 _QUICK_THREADS = 4
+# A file that was just uploaded may not be fit to be shown yet: "invalid_blocks" until it is.
+_UNTIL_SHOWN = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Typed:
     key: str
     response_url: str | None  # None: on the Home tab there is none
     is_click: bool = False
-    replaces_buttons: bool = False  # the buttons came in a private answer: they are used up now
+    replaces_buttons: bool = False  # the answer takes the place of the message with the button
 
 
 class Boundary:
@@ -110,10 +114,14 @@ class Boundary:
         """Open a modal with a container's password, for its owner."""
         self._later(lambda: self._show_password(caller, trigger_id, value))
 
-    def refresh_home(self, user_id: str) -> None:
-        """Show a person's App Home as it is now: it was opened, or something of theirs changed."""
+    def refresh_home(self, user_id: str, page: str = "1") -> None:
+        """Show a person's App Home as it is now: it was opened, or something of theirs changed.
+
+        page: of their containers, as a button names it.
+        """
+        number = int(page) if re.fullmatch(r"[0-9]{1,6}", page) else 1
         try:
-            self._later(lambda: self._publish_home(user_id))
+            self._later(lambda: self._publish_home(user_id, number))
         except RuntimeError:  # we are closing; the Home is drawn again when it is opened
             log.info("the Home of %s is not refreshed: closing", user_id)
 
@@ -132,17 +140,22 @@ class Boundary:
     def _answer(self, typed: Typed, answer: Callable[[str], Reply]) -> None:
         """Answer the person alone, in their language; whatever goes wrong, they get an answer."""
         language = "en"
+        replaces = False  # only by what was asked for: after a refusal it may be asked again
         try:
             member = self._chat.member(typed.caller.user_id)
             language = member.language
             require_member(typed.caller, member, self._rules)
             reply = answer(language)
             self._share(typed.caller, reply)
+            replaces = typed.replaces_buttons
         except BotError as error:
             reply = self._refusal(error, language)
         except Exception:
             reply = answers.unexpected_reply(_incident(), language)
-        self._send(typed, reply)
+        if reply.drawing is None:
+            self._send(typed, reply, replaces=replaces)
+        else:
+            self._send_drawn(typed, reply, reply.drawing, replaces=replaces)
 
     def _reply(self, understood: Understood, caller: Caller, language: str) -> Reply:
         request = understood.request
@@ -151,18 +164,34 @@ class Boundary:
         except WrongName as error:
             raise corrected(error, request.kind, request.args, self._grammar.choice) from error
 
-    def _send(self, typed: Typed, reply: Reply) -> None:
+    def _send(self, typed: Typed, reply: Reply, *, replaces: bool) -> None:
         """Through the response_url, else directly."""
         if typed.response_url is not None:
             try:
-                self._chat.respond(
-                    typed.response_url, reply.text, reply.blocks, replace=typed.replaces_buttons
-                )
+                self._chat.respond(typed.response_url, reply.text, reply.blocks, replace=replaces)
                 return
             except ChatError as error:
+                if _is_not_fit(error):
+                    raise
                 log.info("an answer goes to the person directly: %s", error)
         direct = self._chat.open_dm(typed.caller.user_id)
         self._chat.post(direct, reply.text, reply.blocks, typed.key)
+
+    def _send_drawn(self, typed: Typed, reply: Reply, drawing: Drawing, *, replaces: bool) -> None:
+        """With its picture; in words alone when Slack does not take that."""
+        try:
+            file_id = self._chat.upload(drawing.name, drawing.content, drawing.alt_text)
+        except ChatError as error:
+            log.info("a picture was not uploaded: %s", error)
+            return self._send(typed, reply.in_words(), replaces=replaces)
+        for pause in _UNTIL_SHOWN:
+            try:
+                return self._send(typed, reply.illustrated(file_id), replaces=replaces)
+            except ChatRefused as error:
+                if not _is_not_fit(error):
+                    raise
+                self._clock.sleep(pause)
+        self._send(typed, reply.in_words(), replaces=replaces)
 
     def _share(self, caller: Caller, reply: Reply) -> None:
         """What is too long for a message goes to the person's own conversation."""
@@ -176,16 +205,17 @@ class Boundary:
 
     def _use_up_buttons(self, typed: Typed) -> None:
         language = self._chat.member(typed.caller.user_id).language
-        self._send(typed, answers.chosen_reply(f"{self._grammar.slash} {typed.line}", language))
+        chosen = answers.chosen_reply(f"{self._grammar.slash} {typed.line}", language)
+        self._send(typed, chosen, replaces=True)
 
     # --- App Home ---
 
-    def _publish_home(self, user_id: str) -> None:
+    def _publish_home(self, user_id: str, page: int) -> None:
         member = self._chat.member(user_id)
         caller = Caller(user_id, "", user_id)
         try:
             require_member(caller, member, self._rules)
-            view = self._answers.home(caller, member.language)
+            view = self._answers.home(caller, member.language, page)
         except BotError as error:
             view = {"type": "home", "blocks": self._refusal(error, member.language).blocks}
         self._chat.publish_home(user_id, view)
@@ -226,6 +256,11 @@ def _kept_quiet(work: Callable[[], None]) -> None:
         work()
     except Exception:
         log.exception("an answer could not be given")
+
+
+def _is_not_fit(error: ChatError) -> bool:
+    """Whether Slack takes such blocks nowhere; when they show a new file, not yet."""
+    return isinstance(error, ChatRefused) and error.code == "invalid_blocks"
 
 
 def _incident() -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt import Ack, App
 
 from bot.models import Caller
-from bot.replies.blocks import CHOOSE, OPEN, PASSWORD, RUN
+from bot.replies.blocks import CHOOSE, HOME_PAGE, OPEN, PAGE, PASSWORD, RUN
 from handlers.boundary import Boundary, Typed
 
 
@@ -28,6 +29,16 @@ def register(app: App, boundary: Boundary, command: str) -> None:
     @app.action(_numbered(CHOOSE))
     def on_choose(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
         boundary.take(_clicked(body, action))
+        ack()
+
+    @app.action(_numbered(PAGE))
+    def on_page(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+        boundary.take(replace(_clicked(body, action), replaces_buttons=True))
+        ack()
+
+    @app.action(_numbered(HOME_PAGE))
+    def on_home_page(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+        boundary.refresh_home(body["user"]["id"], action.get("value", ""))
         ack()
 
     @app.action(_numbered(PASSWORD))

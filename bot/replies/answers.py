@@ -22,15 +22,19 @@ from bot.replies.blocks import (
     button,
     choice_button,
     context,
-    first_fitting,
-    joined,
     password_value,
     section,
 )
+from bot.replies.pages import (
+    IN_MESSAGE,
+    WITH_BUTTONS,
+    Layout,
+    Part,
+    Room,
+    Turning,
+    list_reply,
+)
 from bot.replies.texts import cut_value, escape, link, person, say, spoken
-
-_SHOWN_PER_VM = (1000, 10, 5, 3, 1, 0)
-"""Containers of each VM that a list shows, tried until the whole list fits into one message."""
 
 _STATES = {
     VmState.ORDERING: msgid("being ordered"),
@@ -77,9 +81,14 @@ def refusal_reply(error: UserError, command: str, language: str) -> Reply:
         )
         text = f"{text}\n{hint}"
     blocks: list[Block] = [section(text)]
-    if error.choices:
-        buttons = [choice_button(choice) for choice in error.choices]
-        blocks.append(actions(buttons, language))
+    buttons = [choice_button(choice) for choice in error.choices]
+    fitting = [each for each in buttons if each.fits]
+    if len(fitting) < len(buttons):
+        labels = [each.label for each in buttons if not each.fits]
+        more = Text("Too long for a button, so type it yourself for: {names}", names=labels)
+        blocks.append(context(say(more, language)))
+    if fitting:
+        blocks.append(actions(fitting, language))
     return Reply(spoken(text), blocks)
 
 
@@ -105,28 +114,32 @@ def chosen_reply(command: str, language: str) -> Reply:
 
 
 def containers_reply(
-    reports: Sequence[VmReport], now: datetime, language: str, command: str = "/ds"
+    reports: Sequence[VmReport],
+    now: datetime,
+    language: str,
+    turning: Turning,
+    room: Room = IN_MESSAGE,
 ) -> Reply:
-    """`/ds ps`: the running containers of some VMs, as many as fit into one message."""
+    """`/ds ps`: the running containers of some VMs, a page of them."""
     total = sum(len(report.containers) for report in reports)
     containers = counted("{count} running container", "{count} running containers", total)
     vms = counted("{count} VM", "{count} VMs", len(reports))
     summary = say(Text("{containers} on {vms}", containers=containers, vms=vms), language)
-    title = section(f"*{summary}*")
-    layouts = ([title, *blocks] for blocks in _container_layouts(reports, now, language, command))
-    return Reply(summary, first_fitting(layouts, _cut_off(f"{command} ps on VM", language)))
+    layouts = _container_layouts(reports, now, language)
+    return list_reply(summary, layouts, turning, language, room=room)
 
 
-def vms_reply(vms: Sequence[Vm], now: datetime, language: str, command: str = "/ds") -> Reply:
+def vms_reply(
+    vms: Sequence[Vm], now: datetime, language: str, turning: Turning, command: str = "/ds"
+) -> Reply:
     """`/ds vm list`: what all of them cost, then each VM with its state, price and cost so far."""
     summary = say(_costs(vms), language)
-    title = section(f"*{summary}*")
     ending = f"{command} vm cancel NAME"
     hint = context(say(Text("`{command}` stops the costs of a VM.", command=ending), language))
-    rows = [_vm_row(vm, now, language) for vm in vms]
-    lines = joined(_vm_line(vm, now, language) for vm in vms)
-    layouts = [[title, *rows, hint], [title, *lines, hint]]
-    return Reply(summary, first_fitting(layouts, _cut_off(f"{command} vm list", language)))
+    rows = [[_vm_row(vm, now, language)] for vm in vms]
+    lines = [_vm_line(vm, now, language) for vm in vms]
+    layouts = [Layout([Part([], rows)], WITH_BUTTONS), Layout([Part([], lines)])]
+    return list_reply(summary, layouts, turning, language, last=[hint])
 
 
 def choices_of(vms: Sequence[Vm], command: str) -> list[Choice]:
@@ -209,55 +222,43 @@ def _name(vm: Vm) -> str:
 
 
 def _container_layouts(
-    reports: Sequence[VmReport], now: datetime, language: str, command: str
-) -> Iterator[list[Block]]:
+    reports: Sequence[VmReport], now: datetime, language: str
+) -> Iterator[Layout]:
     """From the most comfortable layout to the shortest."""
-    for has_all_buttons in (True, False):
-        yield [
-            block
-            for report in reports
-            for block in _report_rows(report, now, language, has_all_buttons=has_all_buttons)
-        ]
-    for shown in _SHOWN_PER_VM:
-        lines = [
-            line for each in reports for line in _report_lines(each, now, language, command, shown)
-        ]
-        yield joined(lines)
+    for has_all_buttons, most in ((True, 1), (False, WITH_BUTTONS)):
+        yield Layout(
+            [
+                _report_rows(report, now, language, has_all_buttons=has_all_buttons)
+                for report in reports
+            ],
+            most,
+        )
+    yield Layout([_report_lines(each, now, language) for each in reports])
 
 
-def _report_rows(
-    report: VmReport, now: datetime, language: str, *, has_all_buttons: bool
-) -> list[Block]:
-    blocks = [DIVIDER, section(_vm_line(report.vm, now, language))]
+def _report_rows(report: VmReport, now: datetime, language: str, *, has_all_buttons: bool) -> Part:
+    head = [DIVIDER, section(_vm_line(report.vm, now, language))]
     note = _report_note(report, language)
     if note:
-        blocks.append(context(note))
+        head.append(context(note))
+    rows = []
     for each in report.containers:
         buttons = _container_buttons(report.vm, each)
         text = _container_text(report.vm, each, language)
         if has_all_buttons:
-            blocks.append(section(text))
-            blocks += [actions(buttons, language)] if buttons else []
+            rows.append([section(text), *([actions(buttons, language)] if buttons else [])])
         else:
-            blocks.append(section(text, button(buttons[-1], language) if buttons else None))
-    return blocks
+            rows.append([section(text, button(buttons[-1], language) if buttons else None)])
+    return Part([head], rows)
 
 
-def _report_lines(
-    report: VmReport, now: datetime, language: str, command: str, shown: int
-) -> list[str]:
-    """A VM and its first containers, a line each."""
-    lines = [_vm_line(report.vm, now, language)]
+def _report_lines(report: VmReport, now: datetime, language: str) -> Part:
+    """A VM and its containers, a line each."""
+    head = [_vm_line(report.vm, now, language)]
     note = _report_note(report, language)
     if note:
-        lines.append(note)
-    lines += [f"• {_container_line(report.vm, each)}" for each in report.containers[:shown]]
-    hidden = len(report.containers) - shown
-    if hidden > 0:
-        all_of_them = f"{command} ps on {report.vm.hostname}"
-        more = Text("{count} more: `{command}`", count=hidden, command=all_of_them)
-        lines.append(f"• {say(more, language)}")
-    return lines
+        head.append(note)
+    return Part(head, [f"• {_container_line(report.vm, each)}" for each in report.containers])
 
 
 def _report_note(report: VmReport, language: str) -> str:
@@ -333,8 +334,3 @@ def status_words(container: Container) -> Text:
     if not container.is_running:
         return Text("{status}", status=container.status)
     return Text("since {when}", when=container.created_at)
-
-
-def _cut_off(command: str, language: str) -> Block:
-    text = Text("Not everything fits into one message. See also `{command}`.", command=command)
-    return context(say(text, language))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from bot.models import Choice, Text
@@ -14,6 +14,7 @@ from bot.replies.texts import plain, quoted, say
 Block = dict[str, Any]
 
 MAX_SECTION = 2900  # characters; Slack's limit is 3,000, 10 % stay free for how it counts
+MAX_CONTEXT = 1900  # of small print; Slack refuses more than 2,000 there
 MAX_TEXT = 3500  # of a message; chat.update refuses more than 4,000
 MAX_BUTTON = 75
 MAX_BUTTON_VALUE = 2000
@@ -28,6 +29,12 @@ RUN = "run"
 
 CHOOSE = "choose"
 """action_id of buttons like that which answer a question: used once, all of them are used up."""
+
+PAGE = "page"
+"""action_id of buttons whose value is the command of another page, shown in the same message."""
+
+HOME_PAGE = "homepage"
+"""action_id of buttons like that on the App Home; the value is the number of the page."""
 
 PASSWORD = "password"
 """action_id of buttons that show a container's password to its owner."""
@@ -44,7 +51,10 @@ _FENCE = "```"
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button. `confirm`: the question asked before a click counts."""
+    """A button. `confirm`: the question asked before a click counts.
+
+    One whose value is longer than Slack takes (a command of very many words) is not shown.
+    """
 
     label: Text
     action: str = RUN
@@ -68,6 +78,20 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """A picture that is not in Slack yet. words: what it shows, as mrkdwn."""
+
+    name: str
+    content: bytes = field(repr=False)
+    words: str
+
+    @property
+    def alt_text(self) -> str:
+        """What it shows, for those who do not see it."""
+        return cut(plain(self.words, "en"), MAX_ALT)
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """What is too long for a message."""
 
@@ -82,9 +106,21 @@ class Reply:
     text: str
     blocks: list[Block]
     file: File | None = None
+    drawing: Drawing | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", cut_mrkdwn(self.text, MAX_TEXT))
+
+    def illustrated(self, file_id: str) -> Reply:
+        """With its drawing, which was uploaded, below the first block."""
+        assert self.drawing is not None
+        shown = uploaded_image(file_id, self.drawing.alt_text)
+        return Reply(self.text, [*self.blocks[:1], shown, *self.blocks[1:]])
+
+    def in_words(self) -> Reply:
+        """With what its drawing shows in words: Slack has not taken the picture."""
+        assert self.drawing is not None
+        return Reply(self.text, [*self.blocks[:1], section(self.drawing.words)])
 
 
 def choice_button(choice: Choice) -> Button:
@@ -98,12 +134,12 @@ def password_value(vm_id: str, container_id: str) -> str:
     return json.dumps({"vm": vm_id, "container": container_id})
 
 
-def mrkdwn(text: str) -> Block:
+def mrkdwn(text: str, most: int = MAX_SECTION) -> Block:
     """A text object, cut where Slack would refuse it.
 
     verbatim: Slack makes no links and mentions of bare addresses, `#names` and `@names` in it.
     """
-    return {"type": "mrkdwn", "text": cut_mrkdwn(text, MAX_SECTION), "verbatim": True}
+    return {"type": "mrkdwn", "text": cut_mrkdwn(text, most), "verbatim": True}
 
 
 def section(text: str, accessory: Block | None = None) -> Block:
@@ -114,7 +150,7 @@ def section(text: str, accessory: Block | None = None) -> Block:
 
 def context(text: str) -> Block:
     """A line in small print."""
-    return {"type": "context", "elements": [mrkdwn(text)]}
+    return {"type": "context", "elements": [mrkdwn(text, MAX_CONTEXT)]}
 
 
 def header(text: str) -> Block:
@@ -124,8 +160,12 @@ def header(text: str) -> Block:
 
 def image(picture: Picture, language: str) -> Block:
     """An uploaded picture."""
-    alt_text = cut(plain(picture.alt, language), MAX_ALT)
-    return {"type": "image", "slack_file": {"id": picture.file_id}, "alt_text": alt_text}
+    return uploaded_image(picture.file_id, plain(picture.alt, language))
+
+
+def uploaded_image(file_id: str, alt_text: str) -> Block:
+    """A picture by the id of its file, with what it shows in words."""
+    return {"type": "image", "slack_file": {"id": file_id}, "alt_text": cut(alt_text, MAX_ALT)}
 
 
 def actions(buttons: Sequence[Button], language: str) -> Block:
@@ -179,34 +219,23 @@ def cut_mrkdwn(text: str, most: int) -> str:
 
 def joined(lines: Iterable[str]) -> list[Block]:
     """Lines as few sections, each within Slack's limit."""
-    blocks: list[Block] = []
-    page = ""
+    return [section(text) for text in _texts(lines, MAX_SECTION)]
+
+
+def small(lines: Iterable[str]) -> list[Block]:
+    """Lines in small print, as few blocks."""
+    return [context(text) for text in _texts(lines, MAX_CONTEXT)]
+
+
+def _texts(lines: Iterable[str], most: int) -> Iterator[str]:
+    text = ""
     for line in lines:
-        if page and len(page) + len(line) + 1 > MAX_SECTION:
-            blocks.append(section(page))
-            page = ""
-        page = f"{page}\n{line}" if page else line
-    return [*blocks, section(page)] if page else blocks
-
-
-def fits(blocks: Sequence[Block]) -> bool:
-    """Whether Slack takes these blocks as one message."""
-    return len(blocks) <= MAX_BLOCKS and _size(blocks) <= MAX_MESSAGE
-
-
-def first_fitting(layouts: Iterable[list[Block]], last: Block) -> list[Block]:
-    """The first layout that fits a message; else as much of the last one as does, and `last`."""
-    blocks: list[Block] = []
-    for blocks in layouts:
-        if fits(blocks):
-            return blocks
-    while not fits([*blocks, last]):
-        blocks = blocks[:-1]
-    return [*blocks, last]
-
-
-def _size(blocks: Sequence[Block]) -> int:
-    return len(json.dumps(blocks, ensure_ascii=False))
+        if text and len(text) + len(line) + 1 > most:
+            yield text
+            text = ""
+        text = f"{text}\n{line}" if text else line
+    if text:
+        yield text
 
 
 def _confirm(question: Text, yes: str, language: str, style: str | None) -> Block:

@@ -8,7 +8,18 @@ from enum import StrEnum
 from typing import Any
 
 from bot.models import Person, Text, counted, msgid
-from bot.replies.blocks import Block, Button, Picture, Reply, actions, context, image, section
+from bot.replies.blocks import (
+    Block,
+    Button,
+    Picture,
+    Reply,
+    actions,
+    context,
+    image,
+    joined,
+    section,
+    small,
+)
 from bot.replies.texts import say, spoken
 
 
@@ -78,8 +89,8 @@ def card_reply(card: Card, now: datetime, language: str) -> Reply:
     blocks += [section(say(each, language)) for each in card.details]
     blocks += [image(each, language) for each in card.pictures]
     if card.phases:
-        lines = "\n".join(_lines(card.phases, now, language))
-        blocks.append(section(lines) if card.outcome is None else context(lines))
+        lines = _lines(card.phases, now, language)
+        blocks += joined(lines) if card.outcome is None else small(lines)
     blocks.append(context(_footer(card, now, language)))
     if card.outcome is None and card.buttons:
         blocks.append(actions(card.buttons, language))

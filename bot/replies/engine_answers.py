@@ -13,13 +13,13 @@ from bot.replies.blocks import (
     File,
     Reply,
     button,
-    context,
-    first_fitting,
     joined,
     section,
 )
+from bot.replies.pages import WITH_BUTTONS, Layout, Part, Turning, list_reply
 from bot.replies.texts import escape, say, spoken
 
+_MOST_READ = 10  # addresses that a notification says
 _MOST_SHOWN = 700  # characters of a log that are shown in a message
 _MB = Decimal(1_000_000)
 _GB = Decimal(1_000_000_000)
@@ -27,24 +27,19 @@ _DAY = timedelta(days=1)
 
 
 def search_reply(
-    term: str, hits: Sequence[SearchHit], vm: Vm, language: str, command: str
+    term: str, hits: Sequence[SearchHit], vm: Vm, language: str, turning: Turning
 ) -> Reply:
     """`/ds search`: the most stars first, each with a button that pulls it."""
     found = counted(
         "{count} image found for {term}", "{count} images found for {term}", len(hits), term=term
     )
-    summary = say(found, language)
-    title = section(f"*{summary}*")
-    rows = [_hit_row(each, vm, i, language) for i, each in enumerate(hits)]
-    lines = joined(_hit_line(each, language) for each in hits)
-    last = context(say(Text("More stars, fewer rows: `{line}`",
-                            line=f"{command} search {term} --stars 5"), language))  # fmt: skip
-    return Reply(spoken(summary), first_fitting([[title, *rows], [title, *lines]], last))
+    rows = [[_hit_row(each, vm, language)] for each in hits]
+    return list_reply(say(found, language), [Layout([Part([], rows)])], turning, language)
 
 
 def images_reply(
     images: Sequence[Image], in_use: frozenset[str], vm: Vm, now: datetime, language: str,
-    command: str,
+    turning: Turning,
 ) -> Reply:  # fmt: skip
     """`/ds images`: name, id, age, size; unused ones with a button that removes them."""
     total = sum(image.size_bytes for image in images)
@@ -52,16 +47,10 @@ def images_reply(
         "{count} image on {vm}, {size} in all", "{count} images on {vm}, {size} in all",
         len(images), vm=vm.hostname, size=size(total),
     )  # fmt: skip
-    summary = say(found, language)
-    title = section(f"*{summary}*")
-    rows = [
-        _image_row(image, image.id in in_use, vm, i, now, language)
-        for i, image in enumerate(images)
-    ]
-    lines = joined(_image_line(each, each.id in in_use, now, language) for each in images)
-    last = context(say(Text("Not everything fits into one message. See also `{command}`.",
-                            command=f"{command} images on {vm.hostname}"), language))  # fmt: skip
-    return Reply(spoken(summary), first_fitting([[title, *rows], [title, *lines]], last))
+    rows = [[_image_row(each, each.id in in_use, vm, now, language)] for each in images]
+    lines = [_image_line(each, each.id in in_use, now, language) for each in images]
+    layouts = [Layout([Part([], rows)], WITH_BUTTONS), Layout([Part([], lines)])]
+    return list_reply(say(found, language), layouts, turning, language)
 
 
 def info_reply(engine: Engine, vm: Vm, language: str) -> Reply:
@@ -100,15 +89,13 @@ def logs_reply(name: str, log: str, language: str) -> Reply:
     return Reply(spoken(head), [section(f"*{head}*"), section(shown)])
 
 
-def urls_reply(links: Sequence[tuple[str, Link]], language: str) -> Reply:
-    """`/ds url`: where the pages of containers are."""
-    lines = [
-        say(Text("{name}: {link}", name=name, link=link), language) for name, link in links[:100]
-    ]
+def urls_reply(links: Sequence[tuple[str, Link]], language: str, turning: Turning) -> Reply:
+    """`/ds url`: where the pages of containers are; the text of a few says them, too."""
+    lines = [say(Text("{name}: {link}", name=name, link=link), language) for name, link in links]
     head = say(counted("{count} address", "{count} addresses", len(links)), language)
-    last = context(say(Text("Not everything fits into one message."), language))
-    blocks = first_fitting([[section(f"*{head}*"), *joined(lines)]], last)
-    return Reply(spoken("\n".join([head, *lines])), blocks)
+    reply = list_reply(head, [Layout([Part([], lines)])], turning, language)
+    is_short = len(lines) <= _MOST_READ
+    return Reply(spoken("\n".join([head, *lines])), reply.blocks) if is_short else reply
 
 
 def size(count: int) -> str:
@@ -129,9 +116,9 @@ def _hit_line(hit: SearchHit, language: str) -> str:
     return f"{line}\n{escape(hit.description[:150])}" if hit.description else line
 
 
-def _hit_row(hit: SearchHit, vm: Vm, number: int, language: str) -> Block:
+def _hit_row(hit: SearchHit, vm: Vm, language: str) -> Block:
     pull = Button(Text("Pull"), value=f"pull {hit.name} on {vm.hostname}")
-    return section(_hit_line(hit, language), button(pull, language, number))
+    return section(_hit_line(hit, language), button(pull, language))
 
 
 def _image_line(image: Image, is_used: bool, now: datetime, language: str) -> str:
@@ -147,9 +134,7 @@ def _image_line(image: Image, is_used: bool, now: datetime, language: str) -> st
     return " · ".join(parts)
 
 
-def _image_row(
-    image: Image, is_used: bool, vm: Vm, number: int, now: datetime, language: str
-) -> Block:
+def _image_row(image: Image, is_used: bool, vm: Vm, now: datetime, language: str) -> Block:
     line = _image_line(image, is_used, now, language)
     if is_used or not image.names:
         return section(line)
@@ -159,7 +144,7 @@ def _image_row(
         style="danger",
         confirm=Text("Remove {image} from the VM? It can be pulled again.", image=image.names[0]),
     )
-    return section(line, button(remove, language, number))
+    return section(line, button(remove, language))
 
 
 def _rounded(age: timedelta) -> timedelta:

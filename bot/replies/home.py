@@ -8,7 +8,8 @@ from typing import Any
 
 from bot.models import Text
 from bot.replies.answers import VmReport, cancel_row, containers_reply
-from bot.replies.blocks import DIVIDER, Button, actions, context, section
+from bot.replies.blocks import DIVIDER, HOME_PAGE, Button, actions, context, section
+from bot.replies.pages import IN_HOME, Turning
 from bot.replies.texts import say
 
 
@@ -18,15 +19,20 @@ def home_view(
     now: datetime,
     language: str,
     command: str,
+    page: int = 1,
 ) -> dict[str, Any]:
-    """The view of one person. programs: command word and title of each program to start."""
+    """The view of one person. programs: command word and title of each program to start.
+
+    page: of their containers.
+    """
     hint = say(Text("All commands: `{command}`", command=f"{command} help"), language)
     seen = say(Text("As of {when}", when=now), language)
     if not reports:
         order = Button(Text("Order VM {name}", name="my-vm"), value="vm my-vm", style="primary")
         blocks = [section(say(Text("You have no VM yet."), language)), actions([order], language)]
     else:
-        blocks = containers_reply(reports, now, language, command).blocks
+        turning = Turning(str, page, HOME_PAGE)
+        blocks = containers_reply(reports, now, language, turning, IN_HOME).blocks
         starts = [Button(Text("{app}", app=title), value=word) for word, title in programs.items()]
         blocks = [*blocks, DIVIDER, actions(starts[:5], language), *cancel_row(reports, language)]
     return {"type": "home", "blocks": [*blocks, context(f"{hint} · {seen}")]}

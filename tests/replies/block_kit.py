@@ -20,7 +20,7 @@ MOST_CHARS = 13_200  # of a message's blocks as JSON
 _TEXTS: dict[tuple[str, str], tuple[int, str]] = {
     ("section", "text"): (3000, "mrkdwn"),
     ("header", "text"): (150, "plain_text"),
-    ("context", "elements"): (3000, "mrkdwn"),
+    ("context", "elements"): (2000, "mrkdwn"),
     ("button", "text"): (75, "plain_text"),
     ("confirm", "title"): (100, "plain_text"),
     ("confirm", "text"): (300, "plain_text"),

@@ -23,6 +23,7 @@ from bot.models import (
 from bot.replies.answers import ShownContainer, VmReport
 from bot.replies.blocks import OPEN, Button
 from bot.replies.card import Card, Phase, PhaseState
+from bot.replies.pages import Turning
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 JANE, JIHOON = "U0JANE", "U0JIHOON"
@@ -46,6 +47,8 @@ VM = Vm(
     host_key="ssh-ed25519 AAAA",
     hourly_rate=Decimal("0.041"),
 )
+
+FIRST = Turning(lambda page: f"ps --page {page}")
 
 
 def container(number: int = 0, image: str = "rocker/rstudio", port: int = 8787) -> Container:

@@ -9,7 +9,7 @@ import pytest
 from bot.models import Image, Link, SearchHit
 from bot.replies import engine_answers
 from bot.replies.texts import LANGUAGES
-from tests.replies.facts import ADDRESS, HARM, NOW, VM
+from tests.replies.facts import ADDRESS, FIRST, HARM, NOW, VM
 from tests.replies.test_limits import check
 
 WORDS = ["rocker/rstudio", "x" * 500, "".join(HARM)]
@@ -23,9 +23,9 @@ def test_lists_of_images_and_addresses(count: int, words: str, language: str) ->
     image = Image("sha256:" + "a" * 64, (words,) * 3, NOW - timedelta(days=9), 10**9, ())
     links = [(words, Link(f"http://{ADDRESS}:8787/{words}"))] * count
 
-    check(engine_answers.search_reply(words, hits, VM, language, "/ds"))
-    check(engine_answers.images_reply([image] * count, frozenset(), VM, NOW, language, "/ds"))
-    check(engine_answers.urls_reply(links, language))
+    check(engine_answers.search_reply(words, hits, VM, language, FIRST))
+    check(engine_answers.images_reply([image] * count, frozenset(), VM, NOW, language, FIRST))
+    check(engine_answers.urls_reply(links, language, FIRST))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -14,6 +14,7 @@ import pytest
 from bot.errors import NotAllowed, UserError
 from bot.models import VmState
 from bot.replies.answers import vms_reply
+from bot.replies.pages import Turning
 from bot.services.questions import Questions
 from tests.services.world import ADMIN, JANE, JIHOON, World, shipped_policy
 
@@ -97,7 +98,7 @@ def test_vm_list_tells_what_each_has_cost(world: World) -> None:
     vms = _questions(world).virtual_machines(world.caller(JANE), everyones=False)
     assert [vm.hostname for vm in vms] == ["web"]
     asked_at = vms[0].asked_at
-    reply = vms_reply(vms, asked_at + timedelta(hours=200), "en")
+    reply = vms_reply(vms, asked_at + timedelta(hours=200), "en", Turning(str))
     assert "$0.053" in str(reply.blocks) and "$10.60" in str(reply.blocks)
     everyones = _questions(world).virtual_machines(world.caller(JANE), everyones=True)
     assert sum((vm.hourly_rate or Decimal(0) for vm in everyones), Decimal(0)) == Decimal("0.106")
