@@ -396,6 +396,36 @@ class MessageRef:
     ts: str
 
 
+class ClickStage(StrEnum):
+    """How far the operation is that a click asked for."""
+
+    ASKED = "asked"  # nobody knows yet whether the person may
+    USED = "used"  # it was let in: the button is used up
+    OVER = "over"  # and what the buttons beside it are for is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A click on a button, and the message with the button as Slack described it.
+
+    Of a message that only one person sees, Slack tells no blocks; then `listed` is the command of
+    the list that it shows, if it is one.
+    """
+
+    message: MessageRef
+    value: str
+    label: str
+    block_id: str
+    is_answer: bool = False  # to a question: all its buttons are used up
+    is_private: bool = False
+    listed: str = ""
+    text: str = ""
+    blocks: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    stage: ClickStage = ClickStage.ASKED
+    user_id: str = ""
+    at: datetime | None = None
+
+
 class OperationState(StrEnum):
     """How far an operation is."""
 

@@ -1,5 +1,6 @@
 """What the bot remembers: operations, VMs and what terminals are told, in SQLite or PostgreSQL."""
 
+from bot.store.clicks import ClickStore
 from bot.store.database import open_database
 from bot.store.local import LocalMessage, LocalStore
 from bot.store.marks import LeaseRow, MarkRow, MarkStore, TooLate
@@ -8,6 +9,7 @@ from bot.store.vms import NameInUse, TooMany, VmStore
 from bot.store.watch import FindingStore, Noted, Switch, SwitchStore, WatchRow, WatchStore
 
 __all__ = [
+    "ClickStore",
     "FindingStore",
     "LeaseRow",
     "LocalMessage",

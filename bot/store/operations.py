@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.models import Caller, MessageRef, Operation, OperationState
+from bot.models import Caller, Click, MessageRef, Operation, OperationState
+from bot.store.clicks import click_row
 from bot.store.database import quickly, take_turns
-from bot.store.tables import operations
+from bot.store.tables import clicks, operations
 
 _CLICK_LOCK = 684279  # an advisory lock of PostgreSQL's, taken while double clicks are looked for
 
@@ -20,11 +21,17 @@ class OperationStore:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def record(self, operation: Operation, *, unless_within: timedelta | None = None) -> bool:
+    def record(
+        self,
+        operation: Operation,
+        *,
+        unless_within: timedelta | None = None,
+        click: Click | None = None,
+    ) -> bool:
         """Write a new operation down; False when its id is known, so that it is done once only.
 
         unless_within: False as well when the same person asked for exactly the same that shortly
-        before (a double click).
+        before (a double click). click: what asked for it, written down with it.
         """
         try:
             with quickly(self._engine) as connection:
@@ -33,6 +40,9 @@ class OperationStore:
                     if _was_just_asked(connection, operation, unless_within):
                         return False
                 connection.execute(operations.insert().values(_row(operation)))
+                if click is not None:
+                    row = click_row(operation, click)
+                    connection.execute(clicks.insert().values(row))
         except sa.exc.IntegrityError:
             return False
         return True
@@ -57,6 +67,14 @@ class OperationStore:
         with self._engine.connect() as connection:
             return list(connection.scalars(query))
 
+    def since(self, at: datetime) -> list[Operation]:
+        """All that were asked for since an instant, and all that have no final state."""
+        query = operations.select().where(
+            sa.or_(operations.c.requested_at >= at, operations.c.state == OperationState.REQUESTED)
+        )
+        with self._engine.connect() as connection:
+            return [_operation(row) for row in connection.execute(query)]
+
     def posted(self, op_id: str, message: MessageRef) -> None:
         """Remember the operation's card."""
         self._update(op_id, message_channel=message.channel_id, message_ts=message.ts)
@@ -71,7 +89,10 @@ class OperationStore:
         """Delete operations that ended before an instant; gives their number."""
         old = operations.delete().where(operations.c.ended_at < before)
         with self._engine.begin() as connection:
-            return connection.execute(old).rowcount
+            count = connection.execute(old).rowcount
+            known = sa.select(operations.c.id)
+            connection.execute(clicks.delete().where(clicks.c.op_id.not_in(known)))
+        return count
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many operations there are, by kind and state."""

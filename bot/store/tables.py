@@ -100,6 +100,19 @@ vms = Table(
     Index("vms_by_owner", "owner_id", "is_live"),
 )
 
+clicks = Table(
+    "clicks",
+    metadata,
+    Column("op_id", String(40), primary_key=True),
+    Column("user_id", String(40), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("channel", String(40), nullable=False),
+    Column("ts", String(40), nullable=False),
+    Column("button", JSON, nullable=False),  # what it was, and the message as it was then
+    Column("stage", String(10), nullable=False),
+    Index("clicks_by_message", "channel", "ts"),
+)
+
 # Somebody in a terminal of the bot's machine is told things by rows: whoever carries an operation
 # out writes them, and the terminal shows them.
 local_people = Table(
