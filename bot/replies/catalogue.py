@@ -52,7 +52,9 @@ def update(language: str) -> list[str]:
     with path.open("rb") as file:
         catalogue = read_po(file, locale=language)
     catalogue.update(messages_in_code(), no_fuzzy_matching=True, update_creation_date=False)
-    with path.open("wb") as file:
+    # In one go: a catalogue that is read half written would lose its translations.
+    written = path.with_suffix(".po.new")
+    with written.open("wb") as file:
         file.write(_HEADER.format(language=language, forms=catalogue.plural_forms).encode())
         write_po(
             file,
@@ -63,6 +65,7 @@ def update(language: str) -> list[str]:
             ignore_obsolete=True,
             include_lineno=False,
         )
+    written.replace(path)
     return [str(message.id) for message in catalogue if message.id and not _is_translated(message)]
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.errors import UserError
+from bot.errors import ImageNotFound, UserError
+from bot.lineage import Lineage, lineage
 from bot.models import Caller, Container, Engine, Image, Link, SearchHit, Text, Vm
+from bot.ports import ContainerHost
 from bot.services.fleet import APP, Fleet
 from bot.services.vm_use import VmUse
 from config.settings import Policy
@@ -50,6 +52,21 @@ class EngineQuestions:
         )
         return vm, images, in_use
 
+    def lineage(self, caller: Caller, vm_name: str | None) -> tuple[Vm, Lineage]:
+        """How the VM's images build on one another, and how much those share that no image is."""
+        vm = self.use.ready(caller, vm_name, "lineage")
+        host = self._fleet.host(vm)
+        tree = lineage(host.images())
+        if not tree.nodes:
+            raise UserError(Text("`{vm}` has no image yet.", vm=vm.hostname), instead="toolchain")
+        sizes = {image: _layer_sizes(host, image) for image in set(tree.bases.values())}
+        known = {
+            base: sum(sizes[image][: len(base)])
+            for base, image in tree.bases.items()
+            if len(sizes[image]) >= len(base)
+        }
+        return vm, tree.measured(known)
+
     def info(self, caller: Caller, vm_name: str | None) -> tuple[Vm, Engine]:
         """What the engine says of itself and its VM."""
         vm = self.use.ready(caller, vm_name, "info")
@@ -85,6 +102,13 @@ class EngineQuestions:
             (container.name, Link(f"http://{vm.address}:{each.host_port}{path}"))
             for each in container.ports
         ]
+
+
+def _layer_sizes(host: ContainerHost, image: str) -> tuple[int, ...]:
+    try:
+        return host.layer_sizes(image)
+    except ImageNotFound:
+        return ()  # removed meanwhile
 
 
 def _short_names(image: Image) -> set[str]:
