@@ -11,9 +11,11 @@ import secrets
 import signal
 import spwd
 import threading
+from collections.abc import Callable
 from http import cookies
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 from .r_session import USER, RSession
@@ -23,6 +25,7 @@ _HERE = Path(__file__).parent
 _COOKIE = "user-id"
 _MAX_BODY = 1_000_000
 _WRONG = "Incorrect or invalid username/password"  # RStudio's own words
+_POLL_S = 50.0  # that a page's question for events is held open (ServerSessionProxy.cpp)
 
 
 class Server(ThreadingHTTPServer):
@@ -59,9 +62,19 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one connection."""
+    """Answers one connection. A page opens the session, gives it code, and waits for events all
+    the time, as RStudio's does."""
 
     server: Server
+    _questions: dict[str, Callable[[RSession, dict[str, Any]], dict[str, Any]]] = {
+        "/rpc/client_init": lambda session, _: {"process": session.open()},
+        "/rpc/console_input": lambda session, asked: {"code": session.submit(asked["code"]).code},
+        "/rpc/interrupt": lambda session, _: {"is_asked": session.interrupt()},
+        "/events/get_events": lambda session, asked: {
+            "events": session.events(int(asked.get("after", 0)), _POLL_S)
+        },
+        "/console": lambda session, asked: {"output": session.submit(asked["code"]).output()},
+    }
     protocol_version = "HTTP/1.1"
     timeout = 3600
 
@@ -83,15 +96,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
+        answer = self._questions.get(self.path)
         if self.path == "/auth-do-sign-in":
             self._sign_in(parse_qs(body))
-        elif self.path != "/console":
+        elif answer is None:
             self._send(404, "text/plain", b"Not found\n")
         elif not self.server.knows(self._token()):
             self._send(401, "text/plain", b"Sign in first\n")
         else:
-            output = self.server.session.run(str(json.loads(body)["code"]))
-            self._send(200, "application/json", json.dumps({"output": output}).encode())
+            found = answer(self.server.session, json.loads(body or "{}"))
+            self._send(200, "application/json", json.dumps(found).encode())
 
     def _sign_in(self, form: dict[str, list[str]]) -> None:
         user, password = (form.get(name, [""])[0] for name in ("username", "password"))
@@ -142,5 +156,6 @@ def _end(_number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
+    Path("/proc/self/comm").write_text("rserver")  # what RStudio's server is called in `ps`
     signal.signal(signal.SIGTERM, _end)
     Server().serve_forever()
