@@ -230,6 +230,7 @@ def _spec(op: Operation, policy: Policy) -> ContainerSpec:
     }
     if app is not None and app.login:
         environment.setdefault("PASSWORD", secrets.token_urlsafe(15))
+    if app is not None:
         labels[APP] = next(name for name, one in policy.catalog.items() if one is app)
     return ContainerSpec(
         name=args.get("name") or f"run-{op.id}",

@@ -108,7 +108,7 @@ class Questions:
         return ShownContainer(
             container=container,
             owner_id=owner_id,
-            url=_url(vm, container, app.port, app.path) if app else None,
+            url=_url(vm, container, app.port, app.path) if app else _first_url(vm, container),
             has_password=bool(app and app.login and owner_id == caller.user_id),
             is_mine=self.fleet.may_stop(container, vm, caller),
         )
@@ -122,6 +122,12 @@ class Questions:
             instead=f"vm {name}",
             choices=[Choice(Text("Order VM {name}", name=name), f"vm {name}")],
         )
+
+
+def _first_url(vm: Vm, container: Container) -> str | None:
+    """Of a program that nobody described: what a published port shows, if one is."""
+    ports = sorted(each.container_port for each in container.ports)
+    return _url(vm, container, ports[0], "/") if ports else None
 
 
 def _url(vm: Vm, container: Container, port: int, path: str) -> str | None:

@@ -82,7 +82,17 @@ def test_run_publishes_all_ports_and_says_where(bot: Scenario, vm: FakeHost) -> 
 
     card = bot.card("run -d -P rocker/shiny")
 
-    assert re.search(r"http://[0-9.]+:\d+/", card.text)
+    url = re.search(r"http://[0-9.]+:\d+/", card.text)
+    assert url is not None
+    assert url[0] in str(bot.answer("ps").blocks)
+
+
+def test_ps_opens_a_program_that_is_in_no_catalogue_too(bot: Scenario, vm: FakeHost) -> None:
+    vm.offer("acme/notebook", FakeImage(exposes=(8888,)))
+    bot.card("run -p 9000:8888 acme/notebook")
+
+    bot.click(bot.answer("ps"), "Open")
+    assert ":9000/" in str(bot.answer("ps").blocks)
 
 
 def test_run_moves_a_port_that_is_taken_and_says_so(bot: Scenario, vm: FakeHost) -> None:
