@@ -24,6 +24,9 @@ OWNER, OPERATION, APP, CHANNEL = (
 
 _AT_ONCE = 64
 
+_SURE_DIGITS = 12
+"""Of an id, as they are shown everywhere: no two containers have them in common."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
@@ -128,6 +131,8 @@ class Fleet:
         exact = [one for one in located if name in (one.container.id, one.container.name)]
         meant = exact or [one for one in located if one.container.id.startswith(name)]
         if len(meant) == 1:
+            if silent and not exact and len(name) < _SURE_DIGITS:
+                raise _unsure(name, meant[0], silent)
             return meant[0]
         if meant:
             raise _ambiguous(name, meant)
@@ -157,6 +162,21 @@ def _ambiguous(name: str, meant: Sequence[Located]) -> WrongName:
             for one in meant[:10]
         ],
     )
+
+
+def _unsure(name: str, found: Located, silent: Sequence[str]) -> WrongName:
+    """A few digits mean one container of those that are known, and perhaps another one."""
+    container = found.container
+    text = Text(
+        "`{name}` is only the beginning of an id, and may mean a container on a VM that does not"
+        " answer now, too: {vms}. Did you mean `{container}` on {vm}?",
+        name=name,
+        vms=list(silent),
+        container=container.name,
+        vm=found.vm.hostname,
+    )
+    label = Text("{id} {name}", id=container.short_id, name=container.name)
+    return WrongName(text, "container", name, [(container.short_id, label)])
 
 
 def _unknown(name: str, own: Sequence[Located], silent: Sequence[str]) -> UserError:

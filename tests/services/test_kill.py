@@ -119,3 +119,30 @@ def test_a_vm_that_never_answers_is_told(world: World, mine: Container) -> None:
     world.run()
     assert world.state(op_id) is OperationState.FAILED
     check_laws(world)
+
+
+@pytest.mark.parametrize("verb", ["kill", "stop"])
+def test_few_digits_mean_nothing_for_sure_while_a_vm_is_silent(
+    world: World, mine: Container, verb: str
+) -> None:
+    """They may be the beginning of an id there, which the person had in mind."""
+    world.has_vm("db")
+    world.silent.add("192.0.2.2")
+    world.hosts.boot("192.0.2.2").is_reachable = False
+    told = world.refused(f"{verb} {mine.id[:6]}")
+    assert "db" in told and mine.name in told
+    assert f"{verb} {mine.short_id}" in str(world.chat.replies[-1].blocks)
+    assert _all(world) == [mine]
+    check_laws(world)
+    world.done(f"{verb} {mine.short_id}")
+
+
+def test_a_name_or_the_vm_that_is_meant_is_enough_while_another_is_silent(
+    world: World, mine: Container
+) -> None:
+    world.has_vm("db")
+    world.silent.add("192.0.2.2")
+    world.hosts.boot("192.0.2.2").is_reachable = False
+    world.done(f"stop {mine.id[:6]} on web")
+    world.done(f"kill {mine.name}")
+    assert _all(world) == []
