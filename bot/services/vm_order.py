@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -38,6 +39,7 @@ from config.settings import Policy
 log = logging.getLogger(__name__)
 
 TAG = "ds-bot"
+_TAKEN_BACK = timedelta(minutes=30)  # SoftLayer lists a cancelled VM until then, at the longest
 _MOST_ORDERS = 2  # sent by one attempt: a second one only after a quiet time without the VM
 
 
@@ -170,16 +172,35 @@ class OrderVm:
             )
 
     def _check_name_is_free(self, vm: Vm) -> None:
-        """Somebody may have ordered a VM of that name by hand."""
+        """Somebody may have ordered a VM of that name by hand, or cancelled one just now."""
         others = self.cloud.find(vm.hostname, vm.domain)
-        if any(other.request_id != vm.op_id for other in others):
-            raise UserError(
-                Text(
-                    "The SoftLayer account has a VM `{name}` that the bot did not order.",
-                    name=vm.fqdn,
-                ),
-                instead=f"vm {_next_name(vm.hostname)}",
+        for other in others:
+            if other.request_id != vm.op_id:
+                raise UserError(self._why_taken(other), instead=f"vm {_next_name(vm.hostname)}")
+
+    def _why_taken(self, other: CloudVm) -> Text:
+        name = f"{other.hostname}.{other.domain}"
+        try:
+            ended_at = self.vms.get(other.request_id or "").ended_at
+        except LookupError:
+            ended_at = None
+        if ended_at is None:
+            return Text(
+                "The SoftLayer account has a VM `{name}` that the bot did not order.", name=name
             )
+        if self.clock.now() - ended_at < _TAKEN_BACK:
+            return Text(
+                "`{name}` was cancelled {when}, and SoftLayer is still taking it back. Its name is"
+                " free in some minutes: order it then, or take another name now.",
+                name=name,
+                when=ended_at,
+            )
+        return Text(
+            "`{name}` was cancelled {when}, but SoftLayer still has it. An admin must look at it"
+            " there first.",
+            name=name,
+            when=ended_at,
+        )
 
     # --- ordering ---
 

@@ -34,6 +34,25 @@ def test_the_name_is_free_again_when_softlayer_has_taken_it_back(world: World) -
     check_laws(world)
 
 
+def test_a_name_that_softlayer_has_not_taken_back_yet_is_told_as_that(world: World) -> None:
+    """Who orders a VM anew right after cancelling it must not think that it was somebody else."""
+    world.has_vm("web")
+    world.done("vm cancel web")
+    told = world.refused("vm web")
+    assert "is still taking it back" in told
+    assert "did not order" not in told
+    assert "/ds vm web-2" in told
+    check_laws(world)
+
+
+def test_a_cancelled_vm_that_softlayer_never_takes_back_is_for_an_admin(world: World) -> None:
+    world.has_vm("web")
+    world.cloud.reclaim = timedelta(days=9)
+    world.done("vm cancel web")
+    world.sim.advance(timedelta(days=1))
+    assert "SoftLayer still has it. An admin must look" in world.refused("vm web")
+
+
 def test_an_order_under_way_is_called_off(world: World) -> None:
     order = world.ask("vm web")
     world.run(timedelta(seconds=30))
