@@ -34,7 +34,7 @@ from bot.replies.answers import refusal_reply
 from bot.replies.card import Card
 from bot.services.names import Offer, corrected
 from bot.services.recorded import Json, text_from_json, text_to_json
-from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Work, tell_end
+from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Work, post_unless_there, tell_end
 from bot.store import OperationStore
 
 log = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ class Runner:
         who = journal.step("caller", lambda: self._caller(op))
         admitted = who if "refusal" in who else journal.step("admit", lambda: self._admit(act, op))
         if "refusal" in admitted:
-            journal.step("refuse", lambda: self._refuse(op, admitted["refusal"], who["language"]))
+            self._refuse(op, journal, admitted["refusal"], who["language"])
             self._end(op, OperationState.REFUSED)
             return
         work = Work(op, journal, self._chat, self._clock, self._store, who["language"])
@@ -241,8 +241,7 @@ class Runner:
         except ChatRefused as error:
             log.warning("operation %s: nobody would see it: %s", op.id, error.code)
             act.withdraw(op)
-            refusal = _refusal(error)
-            journal.step("refuse", lambda: self._refuse(op, refusal, who["language"]))
+            self._refuse(op, journal, _refusal(error), who["language"])
             self._end(op, OperationState.REFUSED)
             return
         try:
@@ -325,23 +324,35 @@ class Runner:
             log.info("operation %s (%s) is refused: %s", op.id, op.kind, error)
             return {"refusal": _refusal(corrected(error, op.kind, op.args, self._offer))}
 
-    def _refuse(self, op: Operation, recorded: Json, language: str) -> Json:
-        """Say no to the person alone: through the response_url, else directly."""
+    def _refuse(self, op: Operation, journal: Journal, refusal: Json, language: str) -> None:
+        """Say no to the person alone: through the response_url, else directly, and there once.
+
+        Whether an answer through the response_url arrived cannot be looked up: one that was perhaps
+        lost is given again, rather than none.
+        """
+        begun = journal.step("refuse: begin", lambda: {"attempt": journal.attempt})
+        is_repeat = begun["attempt"] != journal.attempt
+        journal.step("refuse", lambda: self._refused(op, refusal, language, is_repeat=is_repeat))
+
+    def _refused(self, op: Operation, recorded: Json, language: str, *, is_repeat: bool) -> Json:
         error = UserError(
             text_from_json(recorded["text"]),
             recorded["instead"],
             [_choice(*each) for each in recorded["choices"]],
         )
-        reply = refusal_reply(error, self._command, language)
-        if op.response_url is not None:
+        reply, key = refusal_reply(error, self._command, language), f"{op.id}:refused"
+        if op.response_url is not None and not (is_repeat and self._is_there(op, key)):
             try:
                 self._chat.respond(op.response_url, reply.text, reply.blocks, replace=False)
                 return {}
             except ChatError as trouble:
                 log.info("operation %s: answered directly: %s", op.id, trouble)
-        direct = self._chat.open_dm(op.caller.user_id)
-        self._chat.post(direct, reply.text, reply.blocks, f"{op.id}:refused")
+        post_unless_there(self._chat, op, self._chat.open_dm(op.caller.user_id), reply, key)
         return {}
+
+    def _is_there(self, op: Operation, key: str) -> bool:
+        direct = self._chat.open_dm(op.caller.user_id)
+        return self._chat.find(direct, key, op.requested_at - CLOCKS_DIFFER) is not None
 
     def _end(self, op: Operation, state: OperationState) -> None:
         incident = op.id if state is OperationState.FAILED else None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from bot.errors import BotError, ChatRefused, OutsideError
 from bot.models import Channel, MessageRef, Operation, OperationState, Text
 from bot.ports import Chat, Clock, Journal
-from bot.replies.blocks import Button, Picture
+from bot.replies.blocks import Button, Picture, Reply
 from bot.replies.card import Card, Phase, PhaseState, card_reply
 from bot.replies.texts import plain, say
 from bot.services.recorded import Json, text_from_json, text_to_json
@@ -295,12 +295,9 @@ class Work:
 
     def _post_to(self, channel_id: str, is_repeat: bool) -> MessageRef:
         """Posted by one request; whether a lost one arrived is looked up by its key."""
-        since = self.op.requested_at - CLOCKS_DIFFER
-        if is_repeat:
-            found = self._chat.find(channel_id, self.op.id, since)
-            if found is not None:
-                return found
         reply = card_reply(self._card, self.clock.now(), self.language)
+        if is_repeat:
+            return post_unless_there(self._chat, self.op, channel_id, reply, self.op.id)
         return self._chat.post(channel_id, reply.text, reply.blocks, self.op.id)
 
     def _show_final(self) -> Json:
@@ -339,5 +336,16 @@ def tell_end(
             return
         except ChatRefused as error:
             log.warning("operation %s: its card is gone: %s", op.id, error.code)
-    direct = chat.open_dm(op.caller.user_id)
-    chat.post(direct, reply.text, reply.blocks, f"{op.id}:final")
+    post_unless_there(chat, op, chat.open_dm(op.caller.user_id), reply, f"{op.id}:final")
+
+
+def post_unless_there(
+    chat: Chat, op: Operation, channel_id: str, reply: Reply, key: str
+) -> MessageRef:
+    """Post one of an operation's messages, unless an earlier request did whose answer was lost."""
+    try:
+        found = chat.find(channel_id, key, op.requested_at - CLOCKS_DIFFER)
+    except ChatRefused as error:  # where nothing may be read; posting says whether it matters
+        log.info("operation %s: no look for %s: %s", op.id, key, error.code)
+        found = None
+    return found or chat.post(channel_id, reply.text, reply.blocks, key)
