@@ -58,6 +58,12 @@ def require_owner(caller: Caller, owner_id: str | None, rules: Rules, what: str)
     )
 
 
+def require_admin(caller: Caller, rules: Rules) -> None:
+    """Raises NotAllowed unless the person is an admin."""
+    if not _is_admin(caller, rules):
+        raise NotAllowed(Text("Only an admin can do that."))
+
+
 def _is_admin(caller: Caller, rules: Rules) -> bool:
     """Whoever runs a command on the bot's machine can read its database and its secrets anyway."""
     return caller.user_id in rules.admins or caller.is_local

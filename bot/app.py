@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +29,9 @@ from bot.models import Operation
 from bot.ports import Chat, Clock, Cloud, ContainerHosts, Web
 from bot.schedule import Schedule
 from bot.services.apps import RunApp
+from bot.services.caretaker import Caretaker
 from bot.services.containers import RunContainer, StopContainers
+from bot.services.duties import Duties
 from bot.services.engine_questions import EngineQuestions
 from bot.services.fleet import Fleet
 from bot.services.images import PullImages, RemoveImage
@@ -38,6 +39,7 @@ from bot.services.kill import KillContainers
 from bot.services.operations import Act, Operations, Runner
 from bot.services.questions import Questions
 from bot.services.r_run import RunR
+from bot.services.release import Saver
 from bot.services.tools import ShowTool
 from bot.services.vm_cancel import CancelVm
 from bot.services.vm_find import VmFinder
@@ -71,7 +73,7 @@ def acts(
     operations: OperationStore,
     identity: VmOrderIdentity,
     fleet: Fleet,
-) -> Mapping[str, Act]:
+) -> dict[str, Act]:
     """What each kind of operation does. Tests and production share this."""
     finder = VmFinder(cloud, policy, clock)
     use = VmUse(fleet, vms, policy)
@@ -106,9 +108,10 @@ class Core:
         clock: Clock,
         identity: VmOrderIdentity,
         refreshes_homes: bool = True,
+        saver: Saver | None = None,
     ) -> None:
         """refreshes_homes: draw a person's App Home anew, in the background, when something of
-        theirs has ended."""
+        theirs has ended. saver: saves the work on a VM; None: then none is taken for being idle."""
         engine = open_database(database_url)
         self.local_store = LocalStore(engine)
         self._local_chat = LocalChat(self.local_store, SteadyClock())
@@ -118,7 +121,19 @@ class Core:
         self.fleet = Fleet(hosts, self.vm_store, policy.access, policy.timeouts.host_query)
         self.operations = Operations(self.operation_store, clock)
         self.grammar = grammar(policy)
-        self.runner = Runner(
+        self.caretaker = Caretaker(
+            policy,
+            engine,
+            cloud=cloud,
+            hosts=hosts,
+            chat=chat,
+            clock=clock,
+            vms=self.vm_store,
+            operations=self.operation_store,
+            recorder=self.operations,
+            saver=saver,
+        )
+        runner = Runner(
             acts(
                 policy,
                 cloud=cloud,
@@ -129,7 +144,8 @@ class Core:
                 operations=self.operation_store,
                 identity=identity,
                 fleet=self.fleet,
-            ),
+            )
+            | self.caretaker.acts,
             self.operation_store,
             chat,
             clock,
@@ -138,6 +154,7 @@ class Core:
             self.grammar.choice,
             ended=self._refresh_home if refreshes_homes else lambda op: None,
         )
+        self.runner = Duties(self.caretaker.duties, runner, self.operation_store, clock)
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
         self.questions = questions
@@ -155,6 +172,7 @@ class Core:
         """Finish answers under way and close the database."""
         self.boundary.close()
         self.fleet.close()
+        self.caretaker.close()
         self._local_chat.close()
         self._engine.dispose()
 

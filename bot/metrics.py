@@ -55,6 +55,29 @@ OPERATIONS = Gauge(
 VMS = Gauge("ds_bot_vms", "VMs that the bot has ordered.", ["state"], registry=REGISTRY)
 
 
+SWEEPS = Counter("ds_bot_sweeps", "Sweeps over all VMs that were finished.", registry=REGISTRY)
+SWEPT = Counter(
+    "ds_bot_swept",
+    "What sweeps found and began: VMs by use, differences with the cloud by kind, and acts.",
+    ["what"],
+    registry=REGISTRY,
+)
+REAPED = Counter(
+    "ds_bot_reaped",
+    "Idle VMs at their end: reaped, stopped (not any more to be taken), failed, released.",
+    ["how"],
+    registry=REGISTRY,
+)
+KEPT = Counter("ds_bot_kept", "VMs that somebody kept or extended.", ["how"], registry=REGISTRY)
+
+
+def show_sweep(counts: Mapping[str, int]) -> None:
+    """Count what a sweep came to, by our words for it."""
+    SWEEPS.inc()
+    for what, count in counts.items():
+        SWEPT.labels(what).inc(count)
+
+
 def show_operations(counts: Mapping[tuple[str, str], int]) -> None:
     """Set how many operations there are, by (kind, state); what is not named is gone."""
     OPERATIONS.clear()

@@ -15,6 +15,9 @@ from bot.ports import Clock
 log = logging.getLogger(__name__)
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Schedule:
     """Runs jobs every so often. A job that fails is logged and runs again at its next tick."""
 
@@ -37,6 +40,17 @@ class Schedule:
             next_run_time=datetime.now(UTC),
         )
 
+    def at_instants(self, period: timedelta, name: str, job: Callable[[datetime], object]) -> None:
+        """Run `job` at the instants that are multiples of `period`: the same on every replica.
+
+        It is given the instant that was due last. Of those that were missed only that one is run.
+        """
+        self._scheduler.add_job(
+            lambda: self._tick(name, lambda: job(due_at(self._clock.now(), period))),
+            IntervalTrigger(seconds=_seconds(period), start_date=_EPOCH, timezone=UTC),
+            id=name,
+        )
+
     def start(self) -> None:
         """Begin to tick, in threads of the scheduler's."""
         self._scheduler.start()
@@ -51,10 +65,20 @@ class Schedule:
         with self._lock:
             return None if self._last_tick is None else self._clock.now() - self._last_tick
 
-    def _tick(self, name: str, job: Callable[[], None]) -> None:
+    def _tick(self, name: str, job: Callable[[], object]) -> None:
         with self._lock:
             self._last_tick = self._clock.now()
         try:
             job()
         except Exception:
             log.exception("the scheduled job %s failed", name)
+
+
+def due_at(now: datetime, period: timedelta) -> datetime:
+    """The last instant, up to now, that is a multiple of `period` since 1970, in UTC."""
+    every = _seconds(period)
+    return _EPOCH + timedelta(seconds=(now - _EPOCH) // timedelta(seconds=every) * every)
+
+
+def _seconds(period: timedelta) -> int:
+    return max(1, int(period.total_seconds()))

@@ -19,8 +19,6 @@ TAG = "ds-bot"
 _STEADY = frozenset({VmState.READY, VmState.ATTENTION})
 """States in which no operation is at work on the VM that will see to it by itself."""
 
-_LEAST_LOSS = 4  # of so many known VMs and more, half may not vanish at once
-
 
 class Kind(StrEnum):
     """How store and cloud differ about a VM."""
@@ -56,7 +54,7 @@ class Finding:
 
 
 class ListLost(Exception):
-    """The cloud's list lacks more than half of what is known: nothing may be concluded from it."""
+    """The cloud's list lacks more than it may of what is known: nothing follows from it."""
 
     def __init__(self, known: int, listed: int) -> None:
         super().__init__(f"{listed} of {known} known VMs are in the list")
@@ -71,16 +69,19 @@ def compare(
     *,
     settle: timedelta,
     ending: timedelta,
+    lost_from: int,
+    lost_percent: float,
 ) -> tuple[Finding, ...]:
     """The differences. Raises ListLost.
 
     listed: the whole list, read before the rows were: so each VM in it has its row already. rows:
     all live ones, and of those that are gone the ones that a listed VM names. settle: how long the
-    cloud may take to list a VM. ending: how long a cancelled VM may be seen to live.
+    cloud may take to list a VM. ending: how long a cancelled VM may be seen to live. lost_from,
+    lost_percent: once so many VMs are known, the list must not lack more than that part of them.
     """
     steady = [row for row in rows if row.state in _STEADY and now - row.asked_at > settle]
     ids = {vm.id for vm in listed}
-    _check_whole(steady, ids)
+    _check_whole(steady, ids, lost_from, lost_percent)
     owned, orphans = _sorted_out(listed, rows)
     findings = [finding for row in steady for finding in _of_live(row, owned[row.op_id], ids)]
     for row in rows:
@@ -106,10 +107,12 @@ def is_ending(vm: CloudVm) -> bool:
     return "reclaim" in (vm.transaction or "").casefold()
 
 
-def _check_whole(steady: Sequence[Vm], ids: Collection[int]) -> None:
+def _check_whole(
+    steady: Sequence[Vm], ids: Collection[int], lost_from: int, lost_percent: float
+) -> None:
     known = [row for row in steady if row.cloud_id is not None]
     found = sum(row.cloud_id in ids for row in known)
-    if len(known) >= _LEAST_LOSS and 2 * found < len(known):
+    if len(known) >= lost_from and 100 * (len(known) - found) > lost_percent * len(known):
         raise ListLost(len(known), found)
 
 

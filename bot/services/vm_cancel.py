@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.errors import CloudNotFound, CloudRefused, UserError
-from bot.models import HostAccess, Operation, Text, Vm, VmState
+from bot.models import CloudVm, HostAccess, Operation, Text, Vm, VmState
 from bot.money import cost_of
 from bot.ports import Clock, Cloud, ContainerHosts
 from bot.replies.blocks import Button
@@ -63,9 +64,9 @@ class CancelVm:
                 "cancel",
                 Text("Cancel at SoftLayer"),
                 limits.cancel,
-                lambda watch: self._cancel(watch, vm, int(found["id"])),
+                lambda watch: self.let_go(watch, vm, int(found["id"])),
             )
-        self._forget(vm)
+        self.forget(vm)
         return self._told(vm)
 
     def withdraw(self, op: Operation) -> None:
@@ -106,8 +107,13 @@ class CancelVm:
         except LookupError:  # so long ago that it is forgotten
             return True
 
-    def _cancel(self, watch: Watch, vm: Vm, cloud_id: int) -> Json:
-        """Until SoftLayer lets it go: it refuses while a transaction runs on the VM."""
+    def let_go(
+        self, watch: Watch, vm: Vm, cloud_id: int, check: Callable[[CloudVm], None] = lambda _: None
+    ) -> Json:
+        """Until SoftLayer lets it go: it refuses while a transaction runs on the VM.
+
+        check: called with the VM, read fresh, ahead of each try; it raises to call it off.
+        """
         # A new one may be shown late, and any answer be wrong: not found once is not yet gone.
         patience = self.policy.timeouts.settle if vm.address is None else _BLINK
         gone_from = self.clock.monotonic() + patience
@@ -130,13 +136,15 @@ class CancelVm:
                         name=found.hostname,
                     )
                 )
+            check(found)
             self.cloud.cancel(cloud_id)
             self.finder.cancel_twins(vm, cloud_id)
             return {}
 
         return watch.until(look, self.policy.poll.cloud)
 
-    def _forget(self, vm: Vm) -> None:
+    def forget(self, vm: Vm) -> None:
+        """Write down that it is gone."""
         if vm.address is not None:
             self.hosts.forget(HostAccess(vm.address, vm.host_key))
         self.vms.gone(vm.op_id, self.clock.now())

@@ -173,6 +173,15 @@ class MarkStore:
             connection.execute(cancelling.values(state=VmState.CANCELLING))
         return True
 
+    def unclaim(self, vm: str, number: int, by: str) -> None:
+        """Take a claim back: the VM turned out to be in use. The mark is over; the VM is ready."""
+        mine = idle_marks.update().where(*_this(vm, number), idle_marks.c.ended_by == by)
+        with self._engine.begin() as connection:
+            take_turns(connection, idle_marks, _KEEP_LOCK)
+            if connection.execute(mine.values(how="busy", ended_by=None)).rowcount:
+                held = vms.update().where(vms.c.op_id == vm, vms.c.state == VmState.CANCELLING)
+                connection.execute(held.values(state=VmState.READY))
+
     # --- leases ---
 
     def lease(self, vm: str) -> LeaseRow:

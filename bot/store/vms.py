@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from bot.models import Vm, VmState
 from bot.store.database import take_turns
 from bot.store.tables import vms
 
+_MOST_VALUES = 900
 _QUOTA_LOCK = 684278  # an advisory lock of PostgreSQL's, taken while quotas are counted
 
 
@@ -83,6 +85,16 @@ class VmStore:
         with self._engine.connect() as connection:
             return [_vm(row) for row in connection.execute(query)]
 
+    def named_by(self, op_ids: Collection[str], cloud_ids: Collection[int]) -> list[Vm]:
+        """VMs that are no more, by the operations that ordered them or by ids in the cloud."""
+        found: dict[str, Vm] = {}
+        with self._engine.connect() as connection:
+            for column, values in ((vms.c.op_id, op_ids), (vms.c.cloud_id, cloud_ids)):
+                for some in _in_parts(values):
+                    query = vms.select().where(column.in_(some), sa.not_(vms.c.is_live))
+                    found |= {row.op_id: _vm(row) for row in connection.execute(query)}
+        return list(found.values())
+
     def counts(self) -> dict[str, int]:
         """How many VMs there are, by state."""
         query = sa.select(vms.c.state, sa.func.count()).group_by(vms.c.state)
@@ -115,6 +127,13 @@ class VmStore:
         own = [_vm(row) for row in connection.execute(owned)]
         if len(own) >= most:
             raise TooMany(own)
+
+
+def _in_parts(values: Collection[Any]) -> Iterator[list[Any]]:
+    """As many at a time as a query takes (SQLite, before 3.32: 999)."""
+    every = list(values)
+    for begin in range(0, len(every), _MOST_VALUES):
+        yield every[begin : begin + _MOST_VALUES]
 
 
 def _one(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Vm | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,7 +24,7 @@ class WatchRow:
     vm: str  # op_id
     looked_at: datetime
     activity: Json | None = None
-    signals: list[Json] | None = None
+    signals: Json | None = None
     idle_since: datetime | None = None
     blind_since: datetime | None = None
     busy_at: datetime | None = None
@@ -140,9 +140,13 @@ class SwitchStore:
         values = {"name": name, "is_on": is_on, "changed_by": by, "changed_at": at}
         _put(self._engine, switches.update().where(switches.c.name == name), switches, values)
 
-    def tick(self, job: str, at: datetime) -> bool:
-        """Whether the job's run that was due at `at` is ours: one replica gets it, once."""
-        later = ticks.update().where(ticks.c.job == job, ticks.c.at < at)
+    def tick(self, job: str, at: datetime, period: timedelta) -> bool:
+        """Whether the job's run that was due at `at` is ours: one replica gets it, once.
+
+        A run that lies two periods ahead of `at` is of a clock that was set back meanwhile.
+        """
+        is_other = sa.or_(ticks.c.at < at, ticks.c.at >= at + 2 * period)
+        later = ticks.update().where(ticks.c.job == job, is_other)
         return _put(self._engine, later, ticks, {"job": job, "at": at})
 
 

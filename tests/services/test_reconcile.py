@@ -40,7 +40,9 @@ def there(number: int = 1, **changes: Any) -> CloudVm:
 
 
 def found(listed: list[CloudVm], rows: list[Vm]) -> list[Finding]:
-    return list(compare(listed, rows, NOW, settle=SETTLE, ending=ENDING))
+    return list(
+        compare(listed, rows, NOW, settle=SETTLE, ending=ENDING, lost_from=4, lost_percent=50)
+    )
 
 
 def gone(ago: timedelta, **changes: Any) -> Vm:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -29,6 +30,7 @@ from unittest.mock import patch
 from bot.adapters.cloud_config import user_data_for
 from bot.adapters.durable import RETRIES
 from bot.app import Core
+from bot.errors import EngineRefused
 from bot.models import (
     Caller,
     Container,
@@ -36,6 +38,7 @@ from bot.models import (
     HostAccess,
     Operation,
     OperationState,
+    Text,
     Vm,
     VmOrder,
     VmSpec,
@@ -43,7 +46,10 @@ from bot.models import (
 )
 from bot.ports import Journal
 from bot.services.operations import Request
+from bot.services.release import Saved
+from bot.services.work import Watch, Work
 from bot.store import OperationStore, VmStore, open_database
+from config.idle import IdlePolicy
 from config.settings import Policy, load_policy
 from handlers.commands import grammar as grammar_of
 from tests.fakes.chat import FakeChat, FakeMessage
@@ -94,6 +100,7 @@ class World:
         self.images = {app.image: FakeImage() for app in self.policy.catalog.values()}
         self.ssh_delay = timedelta(seconds=20)  # from provisioned to sshd answering
         self.silent: set[str] = set()  # addresses that do not answer though their VM is up
+        self.saver = FakeSaver(self)
         self.logged = _Logged()
         self.given_up: list[str] = []
         self.deaths = 0
@@ -166,6 +173,25 @@ class World:
             known = replace(known, address=address, ready_at=self.sim.now())
             self.core.vm_store.reserve(known, 99)
         return op_id
+
+    def sweep(self) -> Counter[str]:
+        """Look at every VM, as at a tick of now, and let what follows be begun."""
+        counts = self.core.caretaker.sweep.run(self.sim.now())
+        self.begin()
+        return counts or Counter()
+
+    def begin(self) -> None:
+        """Start what the bot has asked of itself."""
+        with self.meddling.off():
+            unfinished = self.core.operation_store.unfinished()
+        for op_id in unfinished:
+            if op_id not in self._workers:
+                self.sim.spawn(lambda op_id=op_id: self._work(op_id))  # type: ignore[misc]
+
+    def arm(self) -> None:
+        """Let the reaper act."""
+        with self.meddling.off():
+            self.core.caretaker.stores.switches.set("reaper", True, ADMIN, self.sim.now())
 
     # --- time and death ---
 
@@ -266,6 +292,7 @@ class World:
                 clock=self.sim,
                 identity=meddling.with_(FakeIdentity(), "identity"),
                 refreshes_homes=False,  # it would look at VMs from a thread of its own
+                saver=meddling.with_(self.saver, "saver"),
             )
 
     def _closed(self) -> None:
@@ -323,6 +350,27 @@ class World:
             if vm.public_ip == address:
                 return vm.provisioned_at is not None and now >= vm.provisioned_at + self.ssh_delay
         return False
+
+
+class FakeSaver:
+    """A `bot.services.release.Saver`: remembers what was saved; `fails` and `lasts` are knobs."""
+
+    def __init__(self, world: World) -> None:
+        self.saved: list[str] = []  # op_ids of VMs, in order
+        self.fails = False
+        self.lasts = timedelta(0)
+        self._world = world
+
+    def save(self, work: Work, vm: Vm, policy: IdlePolicy) -> Saved:
+        def save(watch: Watch) -> dict[str, str]:
+            watch.clock.sleep(self.lasts)
+            if self.fails:
+                raise EngineRefused("the volume cannot be read")
+            self.saved.append(vm.op_id)
+            return {}
+
+        work.phase("save", Text("Save the work"), timedelta(hours=1), save)
+        return Saved(Text("Its work is saved."))
 
 
 class _Host(FakeHost):

@@ -33,7 +33,7 @@ def switches(database: sa.Engine) -> SwitchStore:
 
 def test_a_look_is_read_as_it_was_written(watch: WatchStore) -> None:
     row = WatchRow(
-        "op-1", NOW, {"cpu_s": 1.5}, [{"name": "cpu"}], NOW, NOW, NOW, {"msgid": "R"},
+        "op-1", NOW, {"cpu_s": 1.5}, {"now": [{"name": "cpu"}]}, NOW, NOW, NOW, {"msgid": "R"},
         {"use": "idle"}, NOW,
     )  # fmt: skip
     assert watch.get("op-1") is None
@@ -97,6 +97,12 @@ def test_a_switch_is_off_until_somebody_turns_it(switches: SwitchStore) -> None:
 def test_a_tick_is_given_to_one_replica_and_never_back(switches: SwitchStore) -> None:
     for number in range(3):
         at = NOW + number * MINUTE
-        assert at_once([partial(switches.tick, "sweep", at)] * RACERS).count(True) == 1
-    assert not switches.tick("sweep", NOW)
-    assert switches.tick("other", NOW)
+        assert at_once([partial(switches.tick, "sweep", at, MINUTE)] * RACERS).count(True) == 1
+    assert not switches.tick("sweep", NOW + MINUTE, MINUTE)
+    assert switches.tick("other", NOW, MINUTE)
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_ticks(switches: SwitchStore) -> None:
+    switches.tick("sweep", NOW, MINUTE)
+    assert switches.tick("sweep", NOW - 60 * MINUTE, MINUTE)
+    assert not switches.tick("sweep", NOW - 61 * MINUTE, MINUTE)

@@ -1,0 +1,244 @@
+"""What follows from a sweep: marks, notices, cancellations and calls for help are begun.
+
+Nothing is done here that takes time: each is a duty of its own (`bot.services.duties`), under a key
+that is the same in every sweep until the matter is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.models import CloudVm, OperationState, Text, Vm, VmState, counted
+from bot.ports import Clock
+from bot.reaping import StepKind
+from bot.replies.blocks import Button
+from bot.services.duties import Errands
+from bot.services.operations import operation_id
+from bot.services.reconcile import is_tagged, tags_of
+from bot.services.recorded import text_to_json
+from bot.services.telling import News
+from bot.services.watching import Assessed
+from bot.store import (
+    FindingStore,
+    MarkRow,
+    MarkStore,
+    OperationStore,
+    SwitchStore,
+    VmStore,
+    WatchStore,
+)
+from config.settings import Policy
+
+log = logging.getLogger(__name__)
+
+REAPER, ALLOWANCE = "reaper", "reaper: many at once"
+"""Switches: whether it may act at all, and since when it may take more at once than its cap."""
+
+ALLOWED_FOR = timedelta(hours=2)
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What is remembered of use and idleness."""
+
+    vms: VmStore
+    operations: OperationStore
+    watch: WatchStore
+    marks: MarkStore
+    findings: FindingStore
+    switches: SwitchStore
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """Begins what is to be done about VMs that were looked at."""
+
+    stores: Stores
+    errands: Errands
+    news: News
+    policy: Policy
+    clock: Clock
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether anything may be done. Until somebody turns the switch, what the policy says."""
+        switch = self.stores.switches.get(REAPER)
+        return self.policy.reaper.is_armed if switch is None else switch.is_on
+
+    def act(self, found: Sequence[Assessed], counts: Counter[str], *, is_sure: bool) -> None:
+        """Begin it. is_sure: the cloud's list was read whole and is believed."""
+        self._clear_those_gone(counts)
+        if self.is_armed:
+            self._act_all(found, is_sure, counts)
+        else:
+            self._stand_down(found, counts)
+
+    def clear(self, vm: Vm, mark: MarkRow, how: str) -> None:
+        """End a mark; its notice says so."""
+        args = {"vm": vm.op_id, "mark": mark.number, "how": how}
+        self.errands.ask("idle clear", args, f"{vm.op_id}:{mark.number}", vm.channel_id)
+
+    def _act_all(self, found: Sequence[Assessed], is_sure: bool, counts: Counter[str]) -> None:
+        self.stores.findings.over("would")
+        reaps = [each for each in found if each.step.kind is StepKind.REAP]
+        may_reap = is_sure and self._is_within_cap(reaps, len(found))
+        for each in found:
+            try:
+                self._act(each, is_sure, may_reap, counts)
+            except Exception:
+                counts["failed"] += 1
+                log.exception("%s: nothing could be done about it", each.vm.hostname)
+        for about in ("blind", "age"):
+            keys = {_escalation(each) for each in found if each.step.about == about}
+            self.stores.findings.keep_only(about, keys)
+
+    def _act(self, one: Assessed, is_sure: bool, may_reap: bool, counts: Counter[str]) -> None:
+        match one.step.kind:
+            case StepKind.MARK if is_sure:
+                self._mark(one, counts)
+            case StepKind.CLEAR if one.mark is not None:
+                self.clear(one.vm, one.mark, "busy")
+                counts["cleared"] += 1
+            case StepKind.REAP if may_reap:
+                self._reap(one, counts)
+            case StepKind.REAP | StepKind.MARK:
+                counts["blocked"] += 1
+            case StepKind.ESCALATE:
+                self._escalate(one)
+                counts["escalated"] += 1
+        if one.mark is not None and one.mark.delivered_at is None:
+            self._deliver(one.vm, one.mark, counts)
+
+    def _mark(self, one: Assessed, counts: Counter[str]) -> None:
+        if blocked(one):
+            counts["blocked"] += 1
+            return
+        last = self.stores.marks.newest(one.vm.op_id)
+        now = self.clock.now()
+        if last is not None and last.how == "undelivered" and now - (last.ended_at or now) < _HOUR:
+            return
+        why = text_to_json(one.verdict.why)
+        mark = self.stores.marks.mark(one.vm.op_id, one.verdict.since, why, now)
+        if mark is not None:
+            counts["marked"] += 1
+            self._deliver(one.vm, mark, counts)
+
+    def _deliver(self, vm: Vm, mark: MarkRow, counts: Counter[str]) -> None:
+        """Have the mark's notice posted. One that reached nobody ends the mark: it starts anew."""
+        key = f"{vm.op_id}:{mark.number}"
+        args = {"vm": vm.op_id, "mark": mark.number}
+        if self.errands.ask("idle notice", args, key, vm.channel_id) is not None:
+            return
+        notice = self.stores.operations.get(operation_id(f"idle notice:{key}"))
+        if notice.state is OperationState.FAILED:
+            counts["undelivered"] += 1
+            self.clear(vm, mark, "undelivered")
+
+    def _reap(self, one: Assessed, counts: Counter[str]) -> None:
+        assert one.mark is not None and one.mark.delivered_at is not None
+        if blocked(one):
+            counts["blocked"] += 1
+            return
+        # One try per hour of a mark: the hour is paid in any case, and what failed is told once.
+        hour = (self.clock.now() - one.mark.delivered_at) // _HOUR
+        place = one.mark.notices[0]["channel"] if one.mark.notices else one.vm.channel_id
+        args = {"vm": one.vm.op_id, "mark": one.mark.number}
+        key = f"{one.vm.op_id}:{one.mark.number}:{hour}"
+        if self.errands.ask("reap", args, key, place, one.vm.owner_id) is not None:
+            counts["reaping"] += 1
+
+    def _is_within_cap(self, reaps: Sequence[Assessed], ours: int) -> bool:
+        """Whether so many may be taken in one sweep; if not, none is, and the admins are asked."""
+        reaper = self.policy.reaper
+        most = max(reaper.cap_count, int(ours * reaper.cap_percent / 100))
+        allowance = self.stores.switches.get(ALLOWANCE)
+        is_allowed = (
+            allowance is not None
+            and allowance.is_on
+            and self.clock.now() - allowance.changed_at < ALLOWED_FOR
+        )
+        if len(reaps) <= most:
+            self.stores.findings.over("cap")
+            return True
+        if is_allowed:
+            return True
+        names = [each.vm.hostname for each in reaps]
+        text = Text(
+            "{count} VMs are to be cancelled at once, more than the cap of {most}: {names}. None of"
+            " them is touched until an admin allows it.", count=len(names), most=most, names=names,
+        )  # fmt: skip
+        allow = Button(
+            Text("Allow it for 2 h"), value="admin reaper allow", style="danger",
+            confirm=Text("Let the bot cancel more VMs at once than its cap?"),
+        )  # fmt: skip
+        self.news.once("cap", " ".join(sorted(names)), text, self.news.admins, buttons=[allow])
+        return False
+
+    def _escalate(self, one: Assessed) -> None:
+        text = Text("*{name}*: {why}", name=one.vm.hostname, why=one.step.why)
+        places = [*self.news.owner_of(one.vm), *self.news.admins]
+        why = Button(Text("Why?"), value=f"why {one.vm.hostname}")
+        self.news.once(_escalation(one), "", text, places, one.vm.owner_id, [why])
+
+    def _clear_those_gone(self, counts: Counter[str]) -> None:
+        """Marks of VMs that were cancelled otherwise."""
+        for op_id, mark in self.stores.marks.all_current().items():
+            vm = self.stores.vms.get(op_id)
+            if vm.state is VmState.GONE:
+                self.clear(vm, mark, "gone")
+                counts["cleared"] += 1
+
+    def _stand_down(self, found: Sequence[Assessed], counts: Counter[str]) -> None:
+        """A dry run: what would be done is logged, and told to the admins when it is news."""
+        would = [each for each in found if each.step.kind in (StepKind.MARK, StepKind.REAP)]
+        counts["would mark"] = len(would)
+        for each in found:
+            if each.mark is not None:
+                self.clear(each.vm, each.mark, "off")
+                counts["cleared"] += 1
+        for each in would:
+            log.info("dry run: %s would be marked: %s", each.vm.hostname, each.verdict.why)
+        names = sorted(each.vm.hostname for each in would)
+        if not names:
+            self.stores.findings.over("would")
+            return
+        text = counted(
+            "The reaper is off. If it were on, the owner of {count} idle VM would be told now:"
+            " {names}.",
+            "The reaper is off. If it were on, the owners of {count} idle VMs would be told now:"
+            " {names}.", len(names), names=names,
+        )  # fmt: skip
+        buttons = [Button(Text("Turn it on"), value="admin reaper on")]
+        self.news.once("would", " ".join(names), text, self.news.admins, buttons=buttons)
+
+
+def blocked(one: Assessed) -> Text | None:
+    """Why a VM must not be taken now, whatever its verdict; None when nothing forbids it."""
+    return blocked_by(one.vm, one.there)
+
+
+def blocked_by(vm: Vm, there: CloudVm | None) -> Text | None:
+    """The belts: our row, our tag, hourly, idle at the cloud, and under the name that we know."""
+    if vm.state is not VmState.READY:
+        return Text("The bot has not finished preparing it.")
+    if there is None or there.id != vm.cloud_id:
+        return Text("SoftLayer's list does not have it.")
+    if there.hostname.casefold() != vm.hostname.casefold():
+        return Text("It has another name at SoftLayer.")
+    if not is_tagged(there, tags_of(vm)):
+        return Text("Its tags at SoftLayer do not say that it is the bot's.")
+    if not there.is_hourly:
+        return Text("It is billed by the month.")
+    if there.transaction is not None or there.provisioned_at is None:
+        return Text("SoftLayer is at work on it.")
+    return None
+
+
+def _escalation(one: Assessed) -> str:
+    return f"{one.step.about}:{one.vm.op_id}"

@@ -1,0 +1,130 @@
+"""Saving the work on a VM and cancelling it: what a person asks for, and what the reaper shares."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.errors import BotError, UserError
+from bot.metrics import REAPED
+from bot.models import Operation, Text, Vm, VmState
+from bot.money import cost_of
+from bot.replies.blocks import Button
+from bot.services.follow_up import FollowUp
+from bot.services.looking import Looks
+from bot.services.notices import Notices
+from bot.services.recorded import Json
+from bot.services.vm_cancel import CancelVm
+from bot.services.vm_prepare import owned_vm, worked_on
+from bot.services.work import Failed, Outcome, Work
+from config.idle import IdlePolicy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """That a VM's work is saved, and was read again. buttons: such as one that restores it."""
+
+    text: Text
+    buttons: tuple[Button, ...] = ()
+
+
+class Saver(Protocol):
+    """Saves the work on a VM before it is cancelled."""
+
+    def save(self, work: Work, vm: Vm, policy: IdlePolicy) -> Saved:
+        """Save everything that would be lost, and read it again. Done already is success: it may be
+        called again after a crash. Nothing to be saved is success. Raises Failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaping:
+    """What taking and releasing a VM share."""
+
+    cancelling: CancelVm
+    follow_up: FollowUp
+    looks: Looks
+    notices: Notices
+    saver: Saver | None
+
+    def save(self, work: Work, vm: Vm) -> Saved:
+        """Raises Failed when the work is not surely saved."""
+        if self.saver is None:
+            raise Failed("save", Text("Save the work"), Text("This bot cannot save work yet."))
+        return self.saver.save(work, vm, self.notices.idle_policy(vm))
+
+    def report(self, vm: Vm, saved: Saved) -> Outcome:
+        """What it cost, and where the work is."""
+        now = self.notices.clock.now()
+        cost = cost_of(vm.hourly_rate, vm.asked_at, now)
+        text = Text("*{name}* is saved and cancelled. {saved}", name=vm.hostname, saved=saved.text)
+        facts = [Text("cost about {cost}", cost=cost)] if cost else []
+        if vm.hourly_rate is not None:
+            facts.append(Text("saves {rate} per hour from now on", rate=vm.hourly_rate))
+        return Outcome(text, saved.buttons, tuple(facts))
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseVm:
+    """`/ds vm release NAME`: save the work and cancel, now, as its owner wishes. An `Act`."""
+
+    shared: Reaping
+
+    def title(self, op: Operation) -> Text:
+        return Text("Save and cancel VM {name}", name=op.args["name"])
+
+    def admit(self, op: Operation) -> Json:
+        cancelling = self.shared.cancelling
+        vm = owned_vm(cancelling.vms, op.args["name"], op.caller, cancelling.policy.access)
+        if vm.state is not VmState.READY or vm.cloud_id is None:
+            raise UserError(
+                Text("`{name}` is not ready, so there is nothing to save on it.", name=vm.hostname),
+                instead=f"vm cancel {vm.hostname}",
+            )
+        if self.shared.saver is None:
+            raise UserError(
+                Text("This bot cannot save work yet. Cancelling deletes everything."),
+                instead=f"vm cancel {vm.hostname}",
+            )
+        return {"vm": vm.op_id, "id": vm.cloud_id}
+
+    def carry_out(self, work: Work, admitted: Json) -> Outcome:
+        cancelling = self.shared.cancelling
+        vm = cancelling.vms.get(admitted["vm"])
+        saved = self.shared.save(work, vm)
+        cancelling.vms.change(vm.op_id, unless=frozenset({VmState.GONE}), state=VmState.CANCELLING)
+        work.phase(
+            "cancel",
+            Text("Cancel at SoftLayer"),
+            cancelling.policy.timeouts.cancel,
+            lambda watch: cancelling.let_go(watch, vm, int(admitted["id"])),
+        )
+        cancelling.forget(vm)
+        work.step("notices", lambda: self._show_end(work.op, vm))
+        REAPED.labels("released").inc()
+        return self.shared.report(vm, saved)
+
+    def withdraw(self, op: Operation) -> None:
+        """Nothing was reserved."""
+
+    def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
+        cancelling = self.shared.cancelling
+        vm = worked_on(cancelling.vms, op, admitted, cancelling.policy.access)
+        if vm is not None and vm.state is VmState.READY:
+            again = Button(Text("Try again"), value=f"vm release {vm.hostname}")
+            return Outcome(Text("The VM was not cancelled and still costs money."), (again,))
+        return cancelling.after_failure(op, admitted, failure)
+
+    def _show_end(self, op: Operation, vm: Vm) -> Json:
+        notices = self.shared.notices
+        mark = notices.marks.current(vm.op_id)
+        if mark is not None:
+            now, by = notices.clock.now(), op.caller.user_id
+            ended = notices.marks.end(vm.op_id, mark.number, "released", now, by)
+            try:
+                notices.show_end(ended)
+            except BotError as error:
+                log.info("the notices of %s are not edited: %s", vm.hostname, error)
+        return {}
