@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-PARTS = ("process", "bot", "ack", "ps")
+PARTS = ("process", "bot", "ack", "ps", "fleet")
 
 
 def main() -> int:

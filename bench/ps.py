@@ -32,8 +32,8 @@ def main() -> None:
             address = _vm_with_shiny(world)
             asked = _asked(world)
             by_hand = _by_hand(address, home)
-    print(f"/ds ps: {_figures(asked)}")
-    print(f"docker -H ssh://… ps: {_figures(by_hand)}")
+    print(f"/ds ps: {figures(asked)}")
+    print(f"docker -H ssh://… ps: {figures(by_hand)}")
     print(f"ratio of the medians: {statistics.median(asked) / statistics.median(by_hand):.3f}")
 
 
@@ -65,16 +65,7 @@ def _asked(world: World) -> list[float]:
 
 
 def _by_hand(address: str, home: Path) -> list[float]:
-    """The CLI starts an ssh of its own each time; that gets the bot's key."""
-    ssh = home / "bin" / "ssh"
-    ssh.parent.mkdir()
-    ssh.write_text(
-        "#!/bin/sh\n"
-        f"exec /usr/bin/ssh -i {home}/bot/ssh/id_ed25519 -o StrictHostKeyChecking=no"
-        ' -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "$@"\n'
-    )
-    ssh.chmod(0o755)
-    environment = os.environ | {"PATH": f"{ssh.parent}:{os.environ['PATH']}"}
+    environment = by_hand_environment(home)
     seconds = []
     for _ in range(BY_HAND):
         began = time.perf_counter()
@@ -84,7 +75,21 @@ def _by_hand(address: str, home: Path) -> list[float]:
     return seconds
 
 
-def _figures(seconds: list[float]) -> str:
+def by_hand_environment(home: Path) -> dict[str, str]:
+    """For docker's CLI, which starts an ssh of its own each time: that gets the bot's key."""
+    ssh = home / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(
+        "#!/bin/sh\n"
+        f"exec /usr/bin/ssh -i {home}/bot/ssh/id_ed25519 -o StrictHostKeyChecking=no"
+        ' -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR "$@"\n'
+    )
+    ssh.chmod(0o755)
+    return os.environ | {"PATH": f"{ssh.parent}:{os.environ['PATH']}"}
+
+
+def figures(seconds: list[float]) -> str:
+    """Median and 95th percentile, in milliseconds."""
     ordered = sorted(seconds)
     p50, p95 = statistics.median(ordered), ordered[int(len(ordered) * 0.95) - 1]
     return f"p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms ({len(ordered)} times)"
