@@ -11,6 +11,8 @@ from pathlib import Path
 from bot.models import ContainerSpec, OperationState, VmState
 from bot.services.duties import BOT
 from bot.services.fleet import OPERATION
+from bot.services.r_run import RUN
+from tests.services.meddling import Strike
 from tests.services.world import SECRET, World
 
 SETTLED = frozenset({VmState.READY, VmState.ATTENTION})
@@ -21,6 +23,7 @@ def check_laws(world: World, *, may_be_given_up: bool = False) -> None:
     with world.meddling.off():
         one_order_per_request(world)
         one_container_per_request(world)
+        no_run_of_r_is_left(world)
         nothing_is_billed_and_forgotten(world)
         nothing_is_left_half_way(world)
         a_refusal_changed_nothing(world)
@@ -45,6 +48,18 @@ def one_container_per_request(world: World) -> None:
         started = Counter(spec.labels.get(OPERATION) for spec in host.started)
         del started[None]  # by hand
         assert all(count == 1 for count in started.values()), f"started twice: {started}"
+
+
+def no_run_of_r_is_left(world: World) -> None:
+    """What ran somebody's code is removed, but for what is made after its end by a request that
+    was on its way; that is never started."""
+    is_late = any(strike in (Strike.LATE_DEATH, Strike.LATE_ERROR)
+                  for _, strike in world.meddling.struck)  # fmt: skip
+    for host in world.machines():
+        left = [one.container for one in host._containers.values() if RUN in one.container.labels]
+        if is_late:
+            left = [each for each in left if not each.status.startswith("Created")]
+        assert left == [], f"{left} is left"
 
 
 def nothing_is_billed_and_forgotten(world: World) -> None:

@@ -93,6 +93,8 @@ ACTS = frozenset(
         "chat.post",
         "chat.update",
         "chat.respond",
+        "chat.upload",
+        "chat.share",
         "operations.posted",
         "operations.finish",
         "vms.reserve",

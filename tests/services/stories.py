@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.errors import CloudUnknown
 from bot.models import CloudVm, OperationState, VmState
 from tests.fakes.hosts import FakeImage
+from tests.fakes.r import PLOT, r_image, r_run
 from tests.services.world import JANE, JIHOON, World
 
 LAG = timedelta(seconds=30)
@@ -124,6 +125,13 @@ def a_short_program(world: World) -> None:
     world.has_vm("web")
 
 
+def r_that_draws(world: World) -> None:
+    """R that prints more than a message shows, draws, and takes a while."""
+    run = r_run("x\n" * 2000, plots=[PLOT, PLOT], kept="yes", lasts=timedelta(seconds=3))
+    world.images["rocker/r-base"] = r_image(lambda code: run)
+    world.has_vm("web")
+
+
 STORIES = [
     Story("vm", lambda world: [world.ask("vm web")], list_lag=LAG),
     Story("vm plain", lambda world: [world.ask("vm web --image plain")]),
@@ -143,6 +151,8 @@ STORIES = [
           skip=("chat.", "identity.", "cloud.")),
     Story("run", lambda world: [world.ask("run rocker/r-base -p 80:80")], a_short_program,
           skip=("chat.", "identity.", "cloud.", "operations.")),
+    Story("r", lambda world: [world.ask("r --keep plot(1)")], r_that_draws,
+          skip=("identity.", "cloud.", "vms.", "hosts.")),
     Story("kill two", kill_both, two_containers),
     Story("two people at once",
           lambda world: [world.ask("vm web", JANE), world.ask("vm web", JIHOON)],
