@@ -19,6 +19,7 @@ USAGE = """\
 usage: ds-bot serve [--transport socket|http] [--port N]
        ds-bot worker [--port N]
        ds-bot check [--transport socket|http]
+       ds-bot shell [--json] [--user NAME] [--output PATH] [WORDS]
        ds-bot manifest [--transport socket|http] [--request-url URL]
        ds-bot demo [--tour]
        ds-bot sandbox slack|softlayer|hub|up [--port N]
@@ -26,6 +27,7 @@ usage: ds-bot serve [--transport socket|http] [--port N]
   serve               the bot: Slack, scheduler and worker in one process, until SIGTERM
   worker              a further process that only runs operations (PostgreSQL only)
   check               try Slack, SoftLayer, the database and each VM; say what to fix
+  shell               the same commands as in Slack, in a terminal or a script, without Slack
   manifest            the Slack app's manifest, to be pasted into Slack
   demo                the sandbox with the bot in it; --tour runs the scripted tour and ends
 
@@ -56,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
             return worker(rest)
         case ["check", *rest]:
             return check(rest)
+        case ["shell", *rest]:
+            return shell(rest)
         case ["manifest", *rest]:
             return manifest(rest)
         case ["demo", *rest]:
@@ -112,6 +116,13 @@ def check(argv: list[str]) -> int:
         sys.stdout.flush()
         is_good = is_good and finding.is_good
     return 0 if is_good else 1
+
+
+def shell(argv: list[str]) -> int:
+    """The bot's commands typed in a terminal; gives the exit status (see `--help`)."""
+    from bot.shell.cli import main as run
+
+    return run(argv)
 
 
 def manifest(argv: list[str]) -> int:

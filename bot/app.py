@@ -112,7 +112,7 @@ class Core:
     ) -> None:
         """refreshes_homes: draw a person's App Home anew, in the background, when something of
         theirs has ended. saver: saves the work on a VM; None: then none is taken for being idle."""
-        engine = open_database(database_url)
+        self.database = engine = open_database(database_url)
         self.local_store = LocalStore(engine)
         self._local_chat = LocalChat(self.local_store, SteadyClock())
         chat = ChatRouter(chat, self._local_chat)
@@ -157,12 +157,11 @@ class Core:
         self.runner = Duties(self.caretaker.duties, runner, self.operation_store, clock)
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
-        self.questions = questions
-        self.answers = answering = Answers(self.grammar, questions, engines, clock)
+        self.questions, self.engine_questions = questions, engines
+        answering = Answers(self.grammar, questions, engines, clock)
         self.boundary = Boundary(
             self.grammar, self.operations, questions, answering, chat, policy.access, clock
         )
-        self._engine = engine
 
     def _refresh_home(self, op: Operation) -> None:
         if not op.caller.is_local:
@@ -174,7 +173,7 @@ class Core:
         self.fleet.close()
         self.caretaker.close()
         self._local_chat.close()
-        self._engine.dispose()
+        self.database.dispose()
 
 
 class Bot:

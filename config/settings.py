@@ -316,13 +316,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 def missing_for_serve(env: Environment, transport: str) -> list[str]:
     """The variables that a process needs and does not have, one line each, with where to get it.
 
-    transport: "socket", "http", or "none" for a worker.
+    transport: "socket", "http", "none" for a worker, or "terminal" for one that needs no Slack.
     """
     needed: dict[str, tuple[object, str]] = {
-        "SLACK_BOT_TOKEN": (env.slack_bot_token, "Slack app page, OAuth & Permissions"),
         "SL_USERNAME": (env.sl_username, "the SoftLayer API user name"),
         "SL_API_KEY": (env.sl_api_key, "the SoftLayer API key"),
     }
+    if transport != "terminal":
+        where = "Slack app page, OAuth & Permissions"
+        needed = {"SLACK_BOT_TOKEN": (env.slack_bot_token, where)} | needed
     if transport == "socket":
         where = "Slack app page, Basic Information, App-Level Tokens (connections:write)"
         needed["SLACK_APP_TOKEN"] = (env.slack_app_token, where)
