@@ -32,12 +32,13 @@ _TEXTS: dict[tuple[str, str], tuple[int, str]] = {
 }
 _STRINGS = {"action_id": 255, "block_id": 255, "value": 2000, "url": 3000}
 _BLOCKS = {
-    "section": {"type", "text", "accessory"},
+    "section": {"type", "text", "accessory", "block_id"},
     "header": {"type", "text"},
     "divider": {"type"},
-    "context": {"type", "elements"},
-    "actions": {"type", "elements"},
+    "context": {"type", "elements", "block_id"},
+    "actions": {"type", "elements", "block_id"},
     "rich_text": {"type", "elements"},
+    "image": {"type", "slack_file", "alt_text"},
 }
 
 
@@ -63,10 +64,13 @@ def check_blocks(blocks: list[Json]) -> None:
     """Every limit of every block, twice: by the table above and by slack_sdk's own models."""
     for block in blocks:
         assert set(block) <= _BLOCKS[block["type"]], block
+        assert 0 < len(block.get("block_id", "x")) <= 255
         if block["type"] in ("context", "actions"):
             _check_elements(block)
         if "text" in block:
             _check_text(block["type"], "text", block["text"])
+        if block["type"] == "image":
+            assert set(block["slack_file"]) == {"id"} and 0 < len(block["alt_text"]) <= 2000
         if "accessory" in block:
             _check_button(block["accessory"])
         parsed = SdkBlock.parse(block)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from bot.adapters.slack_errors import refused
 from bot.models import Caller
 from handlers.boundary import Typed
@@ -47,3 +49,35 @@ def test_a_password_that_cannot_be_read_leaves_no_modal_that_waits_for_ever(worl
     world.core.boundary.close()
     (view,) = world.chat.views.values()
     assert "unexpected" in json.dumps(view)
+
+
+@pytest.mark.parametrize("method", ["upload", "respond"])
+def test_a_picture_that_slack_does_not_take_is_told_in_words(world: World, method: str) -> None:
+    """As when the app has not been given `files:write` yet, or blocks may not show the file."""
+    world.has_vm("web")
+    world.done("pull rocker/shiny")
+    world.chat.fail(method, refused("invalid_blocks"), times=3)
+    before = len(world.chat.replies)
+
+    world.core.boundary.take(_typed(world, "lineage"))
+    world.core.boundary.close()
+
+    (reply,) = world.chat.replies[before:]
+    assert [block["type"] for block in reply.blocks] == ["section", "section"]
+    assert "rocker/shiny builds on no other image here" in str(reply.blocks)
+
+
+def test_a_picture_that_slack_cannot_show_yet_is_shown_a_moment_later(world: World) -> None:
+    world.has_vm("web")
+    world.done("pull rocker/shiny")
+    world.chat.fail("respond", refused("invalid_blocks"))
+    asked_at, before = world.sim.now(), len(world.chat.replies)
+
+    world.core.boundary.take(_typed(world, "lineage"))
+    world.core.boundary.close()
+
+    (reply,) = world.chat.replies[before:]
+    assert [block["type"] for block in reply.blocks][1] == "image"
+    assert len(world.chat.files) == 1, "it was uploaded twice"
+    assert world.sim.now() > asked_at
+    assert world.chat.calls["post"] == 1, "it went to the person directly as well"
