@@ -72,6 +72,9 @@ class Result:
 
 
 def answered(line: str, status: Status, reply: Reply, listings: Sequence[Listing] = ()) -> Result:
-    """A result that is an answer."""
+    """A result that is an answer. A terminal shows no pictures: it has their words, and the file."""
     files = () if reply.file is None else (reply.file,)
+    if reply.drawing is not None:
+        files = (*files, File(reply.drawing.name, reply.drawing.content))
+        reply = reply.in_words()
     return Result(line, status, reply.text, reply.blocks, listings, files=files)

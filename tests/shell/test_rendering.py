@@ -14,7 +14,16 @@ from rich.console import Console
 from bot.errors import UserError
 from bot.models import Choice, Link, Output, PortBinding, SearchHit, Text
 from bot.replies import answers, engine_answers
-from bot.replies.blocks import PASSWORD, Button, Reply, actions, context, password_value, section
+from bot.replies.blocks import (
+    PASSWORD,
+    Button,
+    Drawing,
+    Reply,
+    actions,
+    context,
+    password_value,
+    section,
+)
 from bot.replies.card import Card, Phase, PhaseState, card_reply
 from bot.replies.texts import say
 from bot.shell import mrkdwn
@@ -237,3 +246,11 @@ def test_everything_of_the_fakes_harm_list_is_shown_somehow() -> None:
         blocks = [section(say(Text("a{x}b", x=harm), "en"))]
         [paragraph] = paragraphs(blocks)
         assert paragraph.plain.startswith("a")
+
+
+def test_a_picture_is_a_file_with_its_words_beside_it() -> None:
+    drawing = Drawing("lineage.png", b"PNG", "r-base builds on debian.")
+    result = answered("lineage", Status.DONE, Reply("2 images", [section("2")], drawing=drawing))
+
+    assert [(each.name, each.content) for each in result.files] == [("lineage.png", b"PNG")]
+    assert "r-base builds on debian." in drawn(result)
