@@ -289,7 +289,13 @@ class Chat(Protocol):
     ) -> None:
         """Put a file into a conversation, into a thread of it if one is named; asked for once.
 
-        After ChatUnknown it may be there or not.
+        After ChatUnknown it may be there or not: `shared` tells.
+        """
+
+    def shared(self, channel_id: str, thread_ts: str | None, name: str, since: datetime) -> bool:
+        """Whether a file of that name was put there at or after `since`; give it a name of its own.
+
+        Slack may take some seconds to show what it has taken.
         """
 
 

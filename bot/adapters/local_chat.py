@@ -100,6 +100,10 @@ class LocalChat:
             key = f"{parent.key}:file:{digest}" if parent else f"file:{digest}"
             self._store.post(channel_id, key, comment, [], self._clock.now(), (name, content))
 
+    def shared(self, channel_id: str, thread_ts: str | None, name: str, since: datetime) -> bool:
+        with _known():
+            return self._store.has_file(channel_id, name, since)
+
     def _edit(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         with _known():
             is_there = self._store.edit(int(ref.ts), text, blocks)
@@ -148,6 +152,9 @@ class NoSlack:
     ) -> None:
         raise _no_slack()
 
+    def shared(self, channel_id: str, thread_ts: str | None, name: str, since: datetime) -> bool:
+        raise _no_slack()
+
 
 class ChatRouter:
     """Implements `bot.ports.Chat`: terminals by their ids, Slack for the rest."""
@@ -193,6 +200,9 @@ class ChatRouter:
         self, channel_id: str, thread_ts: str | None, name: str, content: bytes, comment: str
     ) -> None:
         self._for(channel_id).share(channel_id, thread_ts, name, content, comment)
+
+    def shared(self, channel_id: str, thread_ts: str | None, name: str, since: datetime) -> bool:
+        return self._for(channel_id).shared(channel_id, thread_ts, name, since)
 
     def _for(self, address: str) -> Chat:
         return self._local if is_local(address) else self._slack

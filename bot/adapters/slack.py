@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -116,23 +117,11 @@ class SlackChat:
         if channel_id.startswith(("U", "W")):
             channel_id = self.open_dm(channel_id)
         bot_id = self._who().bot_id
-        question: Answer = {
-            "channel": channel_id,
-            "oldest": f"{since.timestamp():.6f}",
-            "inclusive": True,
-            "include_all_metadata": True,
-            "limit": _PAGE,
-        }
-        while True:
-            page = self._api.read("conversations.history", question)
+        for message in self._said(channel_id, None, since):
             with understanding():
-                for message in page["messages"]:
-                    if _key_of(message, bot_id) == key:
-                        return MessageRef(channel_id, _string(message["ts"]))
-                cursor = (page.get("response_metadata") or {}).get("next_cursor")
-            if not cursor:
-                return None
-            question = question | {"cursor": cursor}
+                if _key_of(message, bot_id) == key:
+                    return MessageRef(channel_id, _string(message["ts"]))
+        return None
 
     def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         """Edit a message; returns when Slack has taken it.
@@ -198,7 +187,44 @@ class SlackChat:
             channel_id = self.open_dm(channel_id)
         self._files.share(channel_id, thread_ts, name, content, comment)
 
+    def shared(self, channel_id: str, thread_ts: str | None, name: str, since: datetime) -> bool:
+        """Whether a file of that name was put into a conversation, or into a thread of it.
+
+        The bot must be in the channel, and needs a history scope for its kind.
+        """
+        if channel_id.startswith(("U", "W")):
+            channel_id = self.open_dm(channel_id)
+        return any(
+            name in (file.get("name"), file.get("title"))
+            for message in self._said(channel_id, thread_ts, since)
+            for file in message.get("files") or ()
+        )
+
     # --- within ----------------------------------------------------------------------------------
+
+    def _said(
+        self, channel_id: str, thread_ts: str | None, since: datetime
+    ) -> Iterator[dict[str, Any]]:
+        """The messages of a conversation, or of a thread of it, with their metadata."""
+        question: Answer = {
+            "channel": channel_id,
+            "oldest": f"{since.timestamp():.6f}",
+            "inclusive": True,
+            "include_all_metadata": True,
+            "limit": _PAGE,
+        }
+        method = "conversations.history"
+        if thread_ts is not None:
+            method, question = "conversations.replies", question | {"ts": thread_ts}
+        while True:
+            page = self._api.read(method, question)
+            with understanding():
+                messages = list(page["messages"])
+                cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            yield from messages
+            if not cursor:
+                return
+            question = question | {"cursor": cursor}
 
     def _who(self) -> SlackIdentity:
         with self._lock:

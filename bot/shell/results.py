@@ -72,7 +72,7 @@ class Result:
 
 
 def answered(line: str, status: Status, reply: Reply, listings: Sequence[Listing] = ()) -> Result:
-    """A result that is an answer. A terminal shows no pictures: it has their words, and the file."""
+    """A result that is an answer; of a picture the words, and the picture as a file."""
     files = () if reply.file is None else (reply.file,)
     if reply.drawing is not None:
         files = (*files, File(reply.drawing.name, reply.drawing.content))

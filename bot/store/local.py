@@ -116,6 +116,15 @@ class LocalStore:
         about = sa.or_(key == op_id, key.startswith(f"{op_id}:", autoescape=True))
         return self._all(local_messages.c.channel == channel, about)
 
+    def has_file(self, channel: str, name: str, since: datetime) -> bool:
+        """Whether a file of that name was posted at or after an instant."""
+        table = local_messages.c
+        query = sa.select(table.id).where(
+            table.channel == channel, table.file_name == name, table.posted_at >= since
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def unseen(self, channel: str) -> list[LocalMessage]:
         """What no terminal has shown in its newest version, the oldest first."""
         newer = local_messages.c.version > local_messages.c.seen_version

@@ -697,3 +697,37 @@ def test_a_share_whose_answer_was_lost_is_there_once(world: World, chat: Chat) -
         chat.share(GENERAL, None, "all.csv", b"1;2\n", "All of it")
 
     assert [shared.name for shared in world.shares(GENERAL)] == ["all.csv"]
+
+
+def test_whether_a_file_was_shared_can_be_looked_up(
+    world: World, chat: Chat, start: datetime
+) -> None:
+    """So that after a lost answer, or a crash, it is not sent again."""
+    ref = chat.post(GENERAL, "Ready", [section("Ready")], "op-1")
+    chat.share(GENERAL, None, "all.csv", b"1;2\n", "All of it")
+    chat.share(GENERAL, ref.ts, "work.tar.gz", b"GZ", "Saved")
+    chat.share(JANE, None, "mine.csv", b"1;2\n", "For you")
+
+    assert chat.shared(GENERAL, None, "all.csv", start)
+    assert chat.shared(GENERAL, ref.ts, "work.tar.gz", start)
+    assert chat.shared(JANE, None, "mine.csv", start)
+    assert not chat.shared(GENERAL, ref.ts, "all.csv", start)
+    assert not chat.shared(GENERAL, ref.ts, "other.csv", start)
+    assert not chat.shared(GENERAL, None, "mine.csv", start)
+
+
+def test_a_share_whose_answer_was_lost_is_found(world: World, chat: Chat, start: datetime) -> None:
+    ref = chat.post(GENERAL, "Ready", [section("Ready")], "op-1")
+    world.lose_answer("share")
+
+    with pytest.raises(ChatUnknown):
+        chat.share(GENERAL, ref.ts, "work.tar.gz", b"GZ", "Saved")
+
+    assert chat.shared(GENERAL, ref.ts, "work.tar.gz", start)
+
+
+def test_nothing_is_looked_up_where_the_bot_is_not(
+    world: World, chat: Chat, start: datetime
+) -> None:
+    with pytest.raises(ChatRefused):
+        chat.shared(SHINY, None, "all.csv", start)

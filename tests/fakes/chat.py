@@ -93,6 +93,7 @@ class FakeShare:
     thread_ts: str | None
     file: FakeFile
     comment: str
+    at: datetime
 
 
 @dataclass
@@ -262,7 +263,20 @@ class FakeChat:
                 channel_id = self._direct(channel_id)
             self._check(channel_id)
             file = self._kept(name, content, "")
-            self.shares.append(FakeShare(channel_id, thread_ts, file, comment))
+            now = self._clock.now()
+            self.shares.append(FakeShare(channel_id, thread_ts, file, comment, now))
+
+    def shared(self, channel_id: str, thread_ts: str | None, name: str, since: datetime) -> bool:
+        with self._called("shared"):
+            if channel_id.startswith(("U", "W")):
+                channel_id = self._direct(channel_id)
+            if self.closed.get(channel_id) in ("channel_not_found", "not_in_channel"):
+                raise refused(self.closed[channel_id])
+            return any(
+                (each.channel_id, each.thread_ts, each.file.name) == (channel_id, thread_ts, name)
+                and each.at >= since
+                for each in self.shares
+            )
 
     # --- within ---
 
