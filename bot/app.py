@@ -167,13 +167,17 @@ class Core:
         if not op.caller.is_local:
             self.boundary.refresh_home(op.caller.user_id)
 
-    def close(self) -> None:
-        """Finish answers under way and close the database."""
-        self.boundary.close()
-        self.fleet.close()
+    def close(self, grace: timedelta = _DRAIN) -> bool:
+        """Finish answers under way, for at most `grace`, and close the database.
+
+        False: some still wait for an engine, in threads that Python would wait for.
+        """
+        is_answered = self.boundary.close(grace)
+        is_idle = self.fleet.close()
         self.caretaker.close()
         self._local_chat.close()
         self.database.dispose()
+        return is_answered and is_idle
 
 
 class Bot:
@@ -252,13 +256,12 @@ class Bot:
         self._http.close()
         self._core.operations.stop()
         self._schedule.stop()
-        self._clock.stop()
-        is_drained = self._engine.close(_DRAIN)
-        self._core.close()
+        is_drained = self._engine.close(_DRAIN, wake=self._clock.stop)
+        is_answered = self._core.close(_DRAIN)
         self._chat.close()
         self._hosts.close()
         self._cloud.close()
-        return is_drained
+        return is_drained and is_answered
 
     def _register_checks(self) -> None:
         health, socket = self._health, self._socket

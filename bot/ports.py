@@ -176,9 +176,16 @@ class ContainerHost(Protocol):
     def environment(self, container_id: str) -> dict[str, str]:
         """The environment a container was started with. Raises ContainerNotFound."""
 
-    def logs(self, container_id: str, tail: int, most_bytes: int = 1_000_000) -> str:
+    def logs(
+        self,
+        container_id: str,
+        tail: int,
+        most_bytes: int = 1_000_000,
+        timeout: timedelta = timedelta(seconds=20),
+    ) -> str:
         """The last `tail` lines of output, cut at `most_bytes` (the newest stay).
 
+        timeout: raises HostUnreachable when they have not come by then, or soon after.
         Raises ContainerNotFound.
         """
 

@@ -11,7 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _THREADS = 32
 _QUICK_THREADS = 4
+_GRACE = timedelta(seconds=5)
 # A file that was just uploaded may not be fit to be shown yet: "invalid_blocks" until it is.
 _UNTIL_SHOWN = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=4))
 
@@ -71,6 +72,7 @@ class Boundary:
         self._chat = chat
         self._rules = rules
         self._clock = clock
+        self._under_way: set[Future[None]] = set()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="answers")
         # What asks no VM never waits behind what does: engines may hang, and many at once.
         self._quick = ThreadPoolExecutor(_QUICK_THREADS, thread_name_prefix="quick-answers")
@@ -125,17 +127,21 @@ class Boundary:
         except RuntimeError:  # we are closing; the Home is drawn again when it is opened
             log.info("the Home of %s is not refreshed: closing", user_id)
 
-    def close(self) -> None:
-        """Finish the answers that are under way."""
-        self._quick.shutdown(wait=True)
-        self._pool.shutdown(wait=True)
+    def close(self, grace: timedelta = _GRACE) -> bool:
+        """Finish the answers that are under way, for at most `grace`; False when some are left."""
+        for pool in (self._quick, self._pool):
+            pool.shutdown(wait=False)
+        _, left = wait(list(self._under_way), timeout=grace.total_seconds())
+        for each in left:
+            each.cancel()  # what has not begun never will
+        return not left
 
     # --- answers ---
 
     def _answer_later(
         self, typed: Typed, answer: Callable[[str], Reply], pool: ThreadPoolExecutor
     ) -> None:
-        pool.submit(_kept_quiet, lambda: self._answer(typed, answer))
+        self._submit(pool, lambda: self._answer(typed, answer))
 
     def _answer(self, typed: Typed, answer: Callable[[str], Reply]) -> None:
         """Answer the person alone, in their language; whatever goes wrong, they get an answer."""
@@ -247,7 +253,12 @@ class Boundary:
     # --- threads ---
 
     def _later(self, work: Callable[[], None]) -> None:
-        self._pool.submit(_kept_quiet, work)
+        self._submit(self._pool, work)
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], None]) -> None:
+        future = pool.submit(_kept_quiet, work)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
 
 
 def _kept_quiet(work: Callable[[], None]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import paramiko
 
-from bot.adapters.docker_channels import EngineApi, EngineChannels
+from bot.adapters.docker_channels import STREAM_SILENCE_S, EngineApi, EngineChannels
 from bot.adapters.docker_errors import engine_errors
 from bot.adapters.ssh import ENGINE_SESSIONS, ConnectionBroke, Ssh
 
@@ -20,6 +21,7 @@ T = TypeVar("T")
 PULLS_AT_ONCE = ENGINE_SESSIONS // 2
 _LONG_CALLS_AT_ONCE = 2
 _CHUNK_BYTES = 262_144
+_MOMENT_S = 0.1  # even a question that is late already may be answered at once
 
 
 class EngineCalls:
@@ -53,17 +55,28 @@ class EngineCalls:
             return self.act(ask)
 
     @contextmanager
-    def stream(self, path: str, name: str, params: dict[str, Any]) -> Iterator[Iterator[bytes]]:
+    def stream(
+        self, path: str, name: str, params: dict[str, Any], *, until: float | None = None
+    ) -> Iterator[Iterator[bytes]]:
         """The chunks of a GET, of which no more is read than is taken.
 
-        path: of the API, with "{0}" for the name, which must have been checked.
+        path: of the API, with "{0}" for the name, which must have been checked. until: by
+        `time.monotonic`, when it is to have ended; HostUnreachable is raised soon after that.
         """
         api = self.api()
+        silence_s = STREAM_SILENCE_S if until is None else max(until - time.monotonic(), _MOMENT_S)
         with (
             engine_errors(self.address),
-            closing(api.opened(path, name, params)) as answer,
+            closing(api.opened(path, name, params, silence_s)) as answer,
         ):
-            yield answer.iter_content(_CHUNK_BYTES)
+            yield self._in_time(answer.iter_content(_CHUNK_BYTES), until)
+
+    @staticmethod
+    def _in_time(chunks: Iterator[bytes], until: float | None) -> Iterator[bytes]:
+        for chunk in chunks:
+            if until is not None and time.monotonic() > until:
+                raise TimeoutError("the answer takes too long")
+            yield chunk
 
     @staticmethod
     def again(read: Callable[[], T]) -> T:

@@ -207,13 +207,16 @@ class EngineApi(docker.APIClient):
         # Not docker-py's version="auto": it hides the cause in a DockerException.
         self._version = self.version(api_version=False)["ApiVersion"]
 
-    def opened(self, path: str, name: str, params: dict[str, Any]) -> requests.Response:
+    def opened(
+        self, path: str, name: str, params: dict[str, Any], silence_s: float = STREAM_SILENCE_S
+    ) -> requests.Response:
         """GET whose body has not been read: close it.
 
-        path: of the API, with "{0}" for the name, which must have been checked.
+        path: of the API, with "{0}" for the name, which must have been checked. silence_s: how
+        long the engine may say nothing, before and between the parts of its answer.
         """
         url = self._url(path, name)  # type: ignore[attr-defined]
-        answer = self.get(url, params=params, stream=True, timeout=STREAM_SILENCE_S)
+        answer = self.get(url, params=params, stream=True, timeout=silence_s)
         try:
             self._raise_for_status(answer)  # type: ignore[attr-defined]
         except BaseException:

@@ -197,12 +197,20 @@ class DockerHost:
         entries = inspected(self._calls, container_id)["Config"]["Env"] or []
         return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
 
-    def logs(self, container_id: str, tail: int, most_bytes: int = 1_000_000) -> str:
+    def logs(
+        self,
+        container_id: str,
+        tail: int,
+        most_bytes: int = 1_000_000,
+        timeout: timedelta = timedelta(seconds=20),
+    ) -> str:
+        until = time.monotonic() + timeout.total_seconds()
         is_framed = not inspected(self._calls, container_id)["Config"]["Tty"]
         params = {"stdout": 1, "stderr": 1, "tail": tail}
 
         def read() -> bytes:
-            with self._calls.stream("/containers/{0}/logs", container_id, params) as chunks:
+            path = "/containers/{0}/logs"
+            with self._calls.stream(path, container_id, params, until=until) as chunks:
                 return newest(chunks, most_bytes, is_framed=is_framed)
 
         return self._calls.again(read).decode(errors="replace")

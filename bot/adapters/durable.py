@@ -42,6 +42,7 @@ from bot.adapters.durable_journal import AttemptEnded, EngineClosed, JournalMisu
 from bot.adapters.durable_records import (
     can_read,
     delete_finished,
+    is_known,
     outside,
     pending,
     record,
@@ -189,9 +190,10 @@ class DurableEngine:
             raise EngineClosed("the engine is not running")
         outside(self._begin, op_id)
 
-    def close(self, grace: timedelta) -> bool:
+    def close(self, grace: timedelta, wake: Callable[[], None] = lambda: None) -> bool:
         """Begin no further step, let running ones end for at most `grace`, and stop.
 
+        wake: called as soon as nothing is given up any more; ends the waiting of what waits.
         True when all have ended. False when some have not: the process must then end by
         `os._exit`, because Python waits for its threads and a step may take minutes. What is
         unfinished is resumed by the next launch, or by another replica.
@@ -199,6 +201,7 @@ class DurableEngine:
         if not self._is_open:
             return self._running == 0
         self._closing.set()
+        wake()
         with self._running_changed:
             drained = self._running_changed.wait_for(
                 lambda: self._running == 0, grace.total_seconds()
@@ -227,6 +230,10 @@ class DurableEngine:
     # --- in the operation's thread ---------------------------------------------------------------
 
     def _begin(self, op_id: str) -> None:
+        """What DBOS knows it runs by itself; to start that again would make it warn that it is in
+        another queue, once it was resumed (dbos 3.4.0, _sys_db.py, _insert_workflow_status)."""
+        if is_known(op_id):
+            return
         with SetWorkflowID(op_id):
             DBOS.start_workflow(self._workflow, op_id)
 

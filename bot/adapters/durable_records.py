@@ -38,6 +38,11 @@ def replayed(op_id: str) -> dict[str, str]:
     return {step["function_name"]: str(step["output"]) for step in steps}
 
 
+def is_known(op_id: str) -> bool:
+    """Whether the operation was ever started, by whomever."""
+    return DBOS.get_workflow_status(op_id) is not None
+
+
 def pending(executor_id: str | None = None) -> list[WorkflowStatus]:
     """Unfinished operations that an executor has taken; those of all executors if None."""
     return DBOS.list_workflows(

@@ -76,7 +76,8 @@ class EngineQuestions:
         """A container's last lines of output, for those who may stop it."""
         [one] = self._fleet.locate([container], None, caller)
         host = self._fleet.host(one.vm)
-        return one.container, host.logs(one.container.id, tail or _LOG_LINES)
+        lines, limit = tail or _LOG_LINES, self._policy.timeouts.query
+        return one.container, host.logs(one.container.id, lines, timeout=limit)
 
     def urls(self, caller: Caller, container: str | None) -> list[tuple[str, Link]]:
         """Name and address of each published port, of one container or of all of the person's."""

@@ -90,9 +90,10 @@ class Fleet:
         owners = (container.labels.get(OWNER), vm.owner_id)
         return any(is_owner_or_admin(caller, owner, self._rules) for owner in owners)
 
-    def close(self) -> None:
-        """End the threads; what still waits for a dead VM ends with the process."""
+    def close(self) -> bool:
+        """End the threads. False: some still wait for a dead VM, and end with the process."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        return all(future.done() for future in self._overdue.values())
 
     def _containers(self, vm: Vm, all: bool) -> list[Container]:
         return self.host(vm).containers(all=all)

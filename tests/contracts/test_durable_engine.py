@@ -24,6 +24,7 @@ from tests.contracts.durable_worlds import (
     Script,
     eventually,
 )
+from tests.fakes.durable import Killed
 
 pytest_plugins = ["tests.postgres", "tests.contracts.durable_fixtures"]
 
@@ -188,6 +189,30 @@ def test_a_pause_before_the_next_try_does_not_hold_up_closing(
     assert script.done == {"a": 2, "b": 1, "c": 1}
 
 
+def test_what_is_woken_by_the_closing_is_not_given_up_in_its_last_try(
+    new_dbos: NewDbosWorld,
+) -> None:
+    """A VM that is waited for would be called lost because the bot was restarted."""
+    is_closing, in_step = threading.Event(), threading.Event()
+
+    def act() -> None:
+        in_step.set()
+        if not is_closing.wait(A_WHILE.total_seconds()):
+            raise AssertionError
+        raise OSError("woken")
+
+    world = new_dbos(lambda op_id, journal: journal.step("a", act))
+    world.engine._retries = ()
+    world.start("op-1")
+    assert in_step.wait(A_WHILE.total_seconds())
+
+    assert world.engine.close(A_WHILE, wake=is_closing.set) is True
+    assert world.crashes == []
+    world._run = Script()
+    world.engine = world._new_engine()
+    world.await_end("op-1")
+
+
 def test_nothing_is_pickled(new_dbos: NewDbosWorld) -> None:
     """Who can write to the database would run code in the bot."""
     world = new_dbos(Script())
@@ -215,6 +240,37 @@ def test_the_engine_is_quiet(
 
     assert caplog.messages == []
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_engine_is_quiet_about_what_it_resumes(
+    new_dbos: NewDbosWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever starts operations does not know which ones are under way already."""
+    in_step, go_on = threading.Event(), threading.Event()
+
+    def act() -> None:
+        in_step.set()
+        assert go_on.wait(A_WHILE.total_seconds())
+
+    def dies(op_id: str, journal: Journal) -> None:
+        raise Killed
+
+    world = new_dbos(dies)
+    for number in range(3):
+        world.start(f"op-{number}")
+        world.await_death(f"op-{number}")
+    world.restart(lambda op_id, journal: journal.step("a", act))
+    caplog.clear()
+
+    assert in_step.wait(A_WHILE.total_seconds())
+    for number in range(3):
+        world.start(f"op-{number}")
+    go_on.set()
+    for number in range(3):
+        world.await_end(f"op-{number}")
+        world.start(f"op-{number}")
+
+    assert [record for record in caplog.records if record.name == "dbos"] == []
 
 
 def test_a_second_engine_in_one_process_is_refused(new_dbos: NewDbosWorld, tmp_path: Path) -> None:

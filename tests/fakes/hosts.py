@@ -495,7 +495,13 @@ class FakeConnection:
         with self._host().call("environment", container_id):
             return dict(self._host()._find(container_id).environment)
 
-    def logs(self, container_id: str, tail: int, most_bytes: int = 1_000_000) -> str:
+    def logs(
+        self,
+        container_id: str,
+        tail: int,
+        most_bytes: int = 1_000_000,
+        timeout: timedelta = timedelta(seconds=20),
+    ) -> str:
         with self._host().call("logs", container_id, tail):
             output = self._host()._find(container_id).output
             text = "".join(f"{line}\n" for line in output[max(0, len(output) - tail) :]).encode()

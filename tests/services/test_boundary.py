@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from datetime import timedelta
 
 import pytest
 
 from bot.adapters.slack_errors import refused
-from bot.models import Caller
+from bot.models import Caller, Engine
 from handlers.boundary import Typed
 from tests.fakes.hosts import FakeImage
 from tests.services.meddling import Point, Strike
@@ -81,3 +84,25 @@ def test_a_picture_that_slack_cannot_show_yet_is_shown_a_moment_later(world: Wor
     assert len(world.chat.files) == 1, "it was uploaded twice"
     assert world.sim.now() > asked_at
     assert world.chat.calls["post"] == 1, "it went to the person directly as well"
+
+
+def test_an_answer_that_hangs_does_not_hold_up_the_end_of_the_process(world: World) -> None:
+    """Its thread is left behind, and whoever closes must know it."""
+    world.has_vm("web")
+    world.done("rstudio")
+    host, released, asked = world.machines()[0], threading.Event(), threading.Event()
+    ask = host._engine
+
+    def hang() -> Engine:
+        asked.set()
+        released.wait(30)
+        return ask()
+
+    host._engine = hang  # type: ignore[method-assign]
+    world.core.boundary.take(_typed(world, "info"))
+    assert asked.wait(10)
+    began = time.monotonic()
+    assert world.core.boundary.close(timedelta(milliseconds=50)) is False
+    assert time.monotonic() - began < 10
+    released.set()
+    assert world.core.boundary.close(timedelta(seconds=10)) is True
