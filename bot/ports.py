@@ -202,7 +202,7 @@ class ContainerHost(Protocol):
         """
 
     def activity(self, timeout: timedelta = timedelta(seconds=10)) -> VmActivity:
-        """What the VM does now: one question, no trace left on the VM.
+        """What the VM does now; nothing of the look stays on the VM.
 
         A fact that cannot be read is None, and so are `containers` when no engine answers. What
         is no RStudio has no sessions (None), and what is no Shiny Server no viewers. Instants but

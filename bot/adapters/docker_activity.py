@@ -1,23 +1,27 @@
-"""Looking at what a VM does: one command over its warm connection, and what its answer means.
+"""Looking at what a VM does: one command and one question to its engine, over its warm connection.
 
 The command is vm_activity.sh: nothing is installed on the VM and nothing of the look stays there.
 What it prints is partly in the hands of whoever works in the containers, so each fact is taken only
-in the form that it must have, and is unknown in any other.
+in the form that it must have, and is unknown in any other. Which containers there are is the
+engine's to say; what they do, the kernel's.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import shlex
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bot.activity import ContainerActivity, VmActivity
 from bot.adapters.docker_calls import EngineCalls
-from bot.adapters.ssh import Ssh
+from bot.adapters.docker_rows import container_of
+from bot.errors import HostError, HostKeyMismatch
 from bot.signs import RSTUDIO, SHINY
 
 log = logging.getLogger(__name__)
@@ -27,42 +31,64 @@ _SCRIPT = (_HERE / "vm_activity.sh").read_text("utf-8")
 _FACTS = (_HERE / "vm_activity.awk").read_text("utf-8")
 _COMMAND = f"exec sh -c {shlex.quote(_SCRIPT)} ds-bot-activity /proc $$ {shlex.quote(_FACTS)}"
 _MOST_BYTES = 2_000_000  # some thousand containers
+_LEAST_S = 1.0  # that the engine is given to answer
 
 _WHOLE = re.compile(r"\d{1,19}", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,19}(\.\d{1,9})?", re.ASCII)
 _FLOAT = re.compile(r"\d{1,19}(\.\d{0,9})?(e\+\d\d)?", re.ASCII)  # as C++ prints a double
-_STARTED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*Z", re.ASCII)
+_APP_LABEL = "ds-bot.app"
 # `date` tells whole seconds, and a file may be written a moment before its process is seen.
 _SLACK = timedelta(seconds=5)
 _FIRST_SECOND = datetime(1970, 1, 1, tzinfo=UTC)
+_COUNTS = 10
 
 
-def activity(ssh: Ssh, timeout: timedelta) -> VmActivity:
+def activity(calls: EngineCalls, timeout: timedelta) -> VmActivity:
     """One look. Raises HostUnreachable, HostKeyMismatch."""
+    deadline = time.monotonic() + timeout.total_seconds()
 
     def look() -> bytes:
-        return ssh.output(_COMMAND, timeout, _MOST_BYTES)
+        left = timedelta(seconds=deadline - time.monotonic())
+        return calls.ssh.output(_COMMAND, left, _MOST_BYTES)
 
-    answer = EngineCalls.again(look).decode(errors="replace")
-    return activity_of(answer, datetime.now(UTC))
+    answer = calls.again(look).decode(errors="replace")
+    at = datetime.now(UTC)
+    rows = _running(calls, max(_LEAST_S, deadline - time.monotonic()))
+    return activity_of(answer, rows, at, calls.ssh.access.port)
 
 
-def activity_of(answer: str, at: datetime) -> VmActivity:
-    """What the command's answer says. One that is cut says nothing."""
+def activity_of(
+    answer: str, rows: list[dict[str, Any]] | None, at: datetime, ssh_port: int = 22
+) -> VmActivity:
+    """What the command's answer says of the containers in GET /containers/json (None: no answer).
+
+    An answer that was cut says nothing.
+    """
     lines = answer.split("\n")
-    if lines[-2:] != ["end", ""]:
-        log.warning("a VM does not tell what it does: %.300r", answer[-300:])
-        return VmActivity(at=at, boot_id=None, cpu_s=None, logins=None, containers=None)
     seen = _Answer()
-    for line in lines[:-2]:
-        seen.take(line)
+    if lines[-2:] == ["end", ""]:
+        for line in lines[:-2]:
+            seen.take(line)
+    else:
+        log.warning("a VM does not tell what it does: %.300r", answer[-300:])
     return VmActivity(
         at=at,
         boot_id=seen.facts.get("boot"),
         cpu_s=_decimal(seen.facts.get("cpu")),
         logins=_whole(seen.facts.get("logins")),
-        containers=seen.containers() if seen.is_listed else None,
+        containers=None if rows is None else tuple(seen.container(row, ssh_port) for row in rows),
     )
+
+
+def _running(calls: EngineCalls, timeout_s: float) -> list[dict[str, Any]] | None:
+    """What the engine says that runs, None when it does not."""
+    try:
+        return calls.read(lambda api: api.running(timeout_s))
+    except HostKeyMismatch:
+        raise
+    except HostError as error:
+        log.info("no containers from %s: %s", calls.address, error)
+        return None
 
 
 @dataclass
@@ -70,66 +96,68 @@ class _Answer:
     """The lines of an answer, sorted."""
 
     facts: dict[str, str] = field(default_factory=dict)
-    is_listed: bool = False  # the engine named all its containers
-    about: dict[str, str] = field(default_factory=dict)  # by container id, from the engine
-    counts: dict[str, list[str]] = field(default_factory=dict)  # by container id, from the kernel
+    counts: dict[str, list[str]] = field(default_factory=dict)  # by container id
     sessions: dict[str, list[list[str]]] = field(default_factory=dict)  # by container id
 
     def take(self, line: str) -> None:
         kind, _, rest = line.partition(" ")
-        container_id, _, about = rest.partition(" ")
-        if kind == "engine":
-            self.is_listed = True
-        elif kind == "container":
-            self.about[container_id] = about
-        elif kind == "facts":
-            self.counts[container_id] = about.split()
+        container_id, _, facts = rest.partition(" ")
+        if kind == "container":
+            self.counts[container_id] = facts.split(" ")
         elif kind == "session":
-            self.sessions.setdefault(container_id, []).append(about.split())
+            self.sessions.setdefault(container_id, []).append(facts.split(" "))
         else:
             self.facts[kind] = rest
 
-    def containers(self) -> tuple[ContainerActivity, ...] | None:
-        """None when there is one of which not even its name and start can be read."""
-        found = [self._container(container_id) for container_id in self.about]
-        whole = tuple(each for each in found if each is not None)
-        return whole if len(whole) == len(found) else None
-
-    def _container(self, container_id: str) -> ContainerActivity | None:
-        try:
-            _pid, _ports, about = self.about[container_id].split(" ", 2)
-            name, image, app, started = json.loads(about)
-            started_at = _started(started)
-        except (ValueError, TypeError):
-            log.warning("a container cannot be read: %.300r", self.about[container_id])
-            return None
-        counts = self.counts.get(container_id, [])
-        if len(counts) != _COUNTS:
+    def container(self, row: dict[str, Any], ssh_port: int) -> ContainerActivity:
+        """One of the engine's containers, with what the kernel knows of it."""
+        known = container_of(row)
+        counts = self.counts.get(known.id, [])
+        if len(counts) != _COUNTS:  # it has just been started, or the answer is of no use
             counts = ["-"] * _COUNTS
-        cpu, network, connections, sessions, session_cpu, viewers, kind, oldest = counts
-        is_rstudio, is_shiny = app in RSTUDIO or kind == "rstudio", app in SHINY or kind == "shiny"
-        loaded = _whole(sessions) if is_rstudio else None
-        files = [
-            each for each in map(_session, self.sessions.get(container_id, ())) if each is not None
-        ]
+        _pid, program, started, cpu, network, connected, loaded, session_cpu, viewers, oldest = (
+            counts
+        )
+        app = known.labels.get(_APP_LABEL)
+        is_rstudio, is_shiny = (
+            program == "rstudio" or app in RSTUDIO,
+            program == "shiny" or app in SHINY,
+        )
+        sessions = _whole(loaded) if is_rstudio else None
+        files = _files(self.sessions.get(known.id, ()))
+        has_own_network = (row.get("HostConfig") or {}).get("NetworkMode") != "host"
+        ports = {binding.container_port for binding in known.ports} if has_own_network else None
         return ContainerActivity(
-            id=container_id,
-            name=str(name).removeprefix("/"),
-            image=str(image),
-            app=str(app) if app else None,
-            started_at=started_at,
+            id=known.id,
+            name=known.name,
+            image=known.image,
+            app=app,
+            started_at=_instant(started) or known.created_at,
             cpu_s=_decimal(cpu),
             network_bytes=_whole(network),
-            connections=_whole(connections),
-            sessions=loaded,
+            connections=_connections(connected, ports, ssh_port),
+            sessions=sessions,
             session_cpu_s=_decimal(session_cpu) if is_rstudio else None,
-            is_executing=_is_executing(loaded, files, _instant(oldest)),
+            is_executing=_is_executing(sessions, files, _instant(oldest)),
             last_used_at=_last_used(files, _instant(self.facts.get("clock"))),
             viewers=_whole(viewers) if is_shiny else None,
         )
 
 
-_COUNTS = 8
+def _connections(said: str, ports: set[int] | None, ssh_port: int) -> int | None:
+    """Those to published ports; on the VM's own network, where nothing is published (None), those
+    to any port but SSH's."""
+    head, *counts = said.split(",")
+    if head != "connections":
+        return None
+    total = 0
+    for each in counts:
+        port, _, count = each.partition("=")
+        if not (_WHOLE.fullmatch(port) and _WHOLE.fullmatch(count)):
+            return None
+        if (int(port) != ssh_port) if ports is None else (int(port) in ports):
+            total += int(count)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +169,11 @@ class _Session:
     last_used_at: datetime | None
 
 
-def _session(fields: list[str]) -> _Session | None:
-    if len(fields) != 3:
-        return None
+def _files(lines: Iterable[list[str]]) -> list[_Session]:
+    return [_session(fields) for fields in lines if len(fields) == 3]
+
+
+def _session(fields: list[str]) -> _Session:
     executing, last_used, written = fields
     milliseconds = float(last_used) if _FLOAT.fullmatch(last_used) else None
     return _Session(
@@ -178,14 +208,6 @@ def _last_used(files: list[_Session], clock: datetime | None) -> datetime | None
     said = [session.last_used_at for session in files if session.last_used_at is not None]
     past = [instant for instant in said if clock is None or instant <= clock + _SLACK]
     return max(past, default=None)
-
-
-def _started(text: str) -> datetime:
-    """An instant as the engine writes it (RFC 3339, nanoseconds). Raises ValueError, TypeError."""
-    match = _STARTED.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    return datetime.fromisoformat(f"{match[1]}{match[2] or ''}+00:00")
 
 
 def _instant(seconds: str | None) -> datetime | None:

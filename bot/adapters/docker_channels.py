@@ -224,6 +224,13 @@ class EngineApi(docker.APIClient):
             raise
         return answer
 
+    def running(self, timeout_s: float) -> list[dict[str, Any]]:
+        """GET /containers/json, answered within that time."""
+        url = self._url("/containers/json")  # type: ignore[attr-defined]
+        answer = self.get(url, timeout=timeout_s)
+        found: list[dict[str, Any]] = self._result(answer, json=True)  # type: ignore[attr-defined]
+        return found
+
     def head_status(self, path: str, name: str, params: dict[str, Any]) -> int:
         """The status with which HEAD is answered."""
         url = self._url(path, name)  # type: ignore[attr-defined]

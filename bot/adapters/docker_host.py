@@ -244,7 +244,7 @@ class DockerHost:
             return
 
     def activity(self, timeout: timedelta = timedelta(seconds=10)) -> VmActivity:
-        return docker_activity.activity(self._ssh, timeout)
+        return docker_activity.activity(self._calls, timeout)
 
     # --- files ---
 

@@ -36,7 +36,7 @@ _UNACKNOWLEDGED_MS = 30_000
 _REMEMBERED_LINES = 200
 # By this process, named so for as long as the connection stands, the VM's other visitors can be
 # told from the bot and its replicas (vm_activity.sh): sshd does not say who somebody is.
-_MARK = "exec sh -c 'echo ds-bot >/proc/$$/comm; read -r _' ds-bot"
+_MARK = "exec sh -c 'printf ds-bot >/proc/$$/comm; read -r _' ds-bot"
 
 # Everything paramiko would log about a failure is raised by us, with its cause.
 _PARAMIKO_LOG = f"{__name__}.paramiko"

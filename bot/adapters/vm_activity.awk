@@ -1,6 +1,5 @@
 # The part of vm_activity.sh that goes through processes, control groups and connections. It gets
-# lines: process FOLDER, go, clock SECONDS, container ID PID ports:LIST JSON, and passes on those of
-# containers, sessions and the engine. "-" stands for a fact that cannot be read.
+# lines: clock SECONDS, process FOLDER. "-" stands for a fact that cannot be read.
 # Sources: proc(5), cgroups(7), Linux Documentation/admin-guide/cgroup-v2.rst.
 
 function text_of(path,   line, all) {
@@ -21,6 +20,9 @@ function read_process(pid,   text, f, start) {
     ticks[pid] = f[12] + f[13] + f[14] + f[15]  # its own, and those of children it has waited for
     started[pid] = f[20] + 0
 }
+
+# To ask for a name that is not there would make one.
+function is_named(pid, pattern) { return (pid in name) && name[pid] ~ pattern }
 
 function title_of(pid,   line) {
     line = ""
@@ -45,13 +47,31 @@ function top(pid, marked, known,   path, n, p, found) {
     return found
 }
 
-function container_of(pid,   text, parts, n, i, id) {
+# Ids of containers are found in the control groups of what the engine's shims have started: of
+# each the last one, as a machine may be a container itself. The first process is the oldest.
+# Source: containerd, runtime/v2/shim; runc, libcontainer/cgroups.
+function ids_of(pid, parts,   text, all, n, i, count) {
     text = text_of(proc "/" pid "/cgroup")
-    n = split(text, parts, /[^0-9a-f]+/)
-    for (i = n; i > 0; i--) {
-        id = parts[i]
-        if (length(id) == 64 && (id in first)) return id
+    n = split(text, all, /[^0-9a-f]+/)
+    count = 0
+    for (i = 1; i <= n; i++) if (length(all[i]) == 64) parts[++count] = all[i]
+    return count
+}
+
+function find_containers(   p, parts, n, id) {
+    for (p in name) {
+        if (!is_named(parent[p], "^(docker-containe|containerd-shim)")) continue
+        n = ids_of(p, parts)
+        if (!n) continue
+        id = parts[n]
+        if (!(id in first) || started[p] < started[first[id]]) first[id] = p
     }
+}
+
+# Of a container within a container the outer one: the engine knows no other.
+function container_of(pid,   parts, n, i) {
+    n = ids_of(pid, parts)
+    for (i = 1; i <= n; i++) if (parts[i] in first) return parts[i]
     return ""
 }
 
@@ -109,6 +129,15 @@ function machine_seconds(   text, f) {
     return sprintf("%.2f", (f[2] + f[3] + f[4] + f[7] + f[8]) / 100)  # user nice system irq softirq
 }
 
+function booted(   line, f, found) {
+    while ((getline line < (proc "/stat")) > 0)
+        if (split(line, f, " ") == 2 && f[1] == "btime") found = f[2]
+    close(proc "/stat")
+    return found
+}
+
+function since_boot(ticks) { return btime == "" ? "-" : sprintf("%.2f", btime + ticks / 100) }
+
 # --- network ---
 
 function bytes_of(pid,   line, n, f, sum, is_read) {
@@ -129,27 +158,44 @@ function is_loopback(address) {
         address ~ /^0000000000000000FFFF0000......7F$/
 }
 
-function established(path, wanted,   line, f, here, there, count, is_read) {
-    count = 0
-    while ((getline line < path) > 0) {
-        if (!is_read) { is_read = 1; continue }
-        if (split(line, f, " ") < 4 || f[4] != "01") continue
-        split(f[2], here, ":"); split(f[3], there, ":")
-        if ((here[2] in wanted) && !is_loopback(there[1])) count++
-    }
+# Whether a network has TCP sockets at all. The kernel looks through those of all networks to list
+# the ones of one, which takes milliseconds.
+function has_sockets(path, kind,   line, f, count) {
+    count = "?"
+    while ((getline line < path) > 0)
+        if (split(line, f, " ") >= 3 && f[1] == kind && f[2] == "inuse") count = f[3]
     close(path)
-    return is_read ? count : -1
+    return count != "0"
 }
 
-function connections(pid, ports,   list, n, i, wanted, port, four, six) {
-    n = split(ports, list, ",")
-    port = 0
-    for (i = 1; i <= n; i++)
-        if (list[i] ~ /^[0-9]+\/tcp$/) { wanted[sprintf("%04X", list[i] + 0)]; port = 1 }
-    if (!port) return "0"
-    four = established(proc "/" pid "/net/tcp", wanted)
-    six = established(proc "/" pid "/net/tcp6", wanted)  # there is none where IPv6 is off
-    return four < 0 ? "-" : four + (six > 0 ? six : 0)
+# How many connections there are to each port at which somebody listens: "8787=2,3838=1".
+function read_table(path, listening, count,   line, f, here, there, is_read) {
+    while ((getline line < path) > 0) {
+        if (!is_read) { is_read = 1; continue }
+        if (split(line, f, " ") < 4) continue
+        split(f[2], here, ":"); split(f[3], there, ":")
+        if (f[4] == "0A") listening[here[2]]
+        if (f[4] == "01" && !is_loopback(there[1])) count[here[2]]++
+    }
+    close(path)
+    return is_read
+}
+
+function connections(pid,   net, listening, count, port, all) {
+    net = proc "/" pid "/net/"
+    if (has_sockets(net "sockstat", "TCP:") && !read_table(net "tcp", listening, count)) return "-"
+    # There is none where IPv6 is off.
+    if (has_sockets(net "sockstat6", "TCP6:")) read_table(net "tcp6", listening, count)
+    all = "connections"
+    for (port in count) if (port in listening) all = all "," decimal(port) "=" count[port]
+    return all
+}
+
+function decimal(hex,   i, number) {
+    number = 0
+    for (i = 1; i <= length(hex); i++)
+        number = number * 16 + index("0123456789ABCDEF", substr(hex, i, 1)) - 1
+    return number
 }
 
 # --- logins ---
@@ -195,7 +241,7 @@ function is_shiny(pid,   command, line) {
 }
 
 function is_app(pid,   p, n) {  # an R of Shiny Server, which is a program of Node.js
-    if (name[pid] != "R" || state[pid] == "Z" || name[parent[pid]] == "R") return 0
+    if (name[pid] != "R" || state[pid] == "Z" || is_named(parent[pid], "^R$")) return 0
     for (p = parent[pid]; (p in name) && n < 20; p = parent[p]) {
         if (name[p] ~ /^(shiny-server$|node|MainThread)/) return 1
         n++
@@ -226,14 +272,12 @@ function read_r(   p, r, id) {
 
 # --- what was asked ---
 
-$1 == "clock" { clock = $2; next }
-$1 == "process" { pids[++last] = substr($2, length(proc) + 2); next }
-# Children before their parents: a child that ends meanwhile is counted twice rather than not.
-$1 == "go" { for (i = last; i > 0; i--) read_process(pids[i]); next }
-$1 == "container" && $3 > 0 { first[$2] = $3; port_list[$2] = substr($4, length("ports:") + 1) }
-$1 ~ /^(container|session|engine)$/ { print }
+$1 == "clock" { clock = $2 }
+$1 == "process" { pids[++last] = substr($2, length(proc) + 2) }
 
 END {
+    # Children before their parents: a child that ends meanwhile is counted twice rather than not.
+    for (i = last; i > 0; i--) read_process(pids[i])
     is_whole = 1 in name
     read_mounts()
     boot = text_of(proc "/sys/kernel/random/boot_id")
@@ -241,19 +285,19 @@ END {
     if (boot != "" && is_whole) print "boot", boot "-" sprintf("%.0f", started[1])
     print "clock", clock
     print "cpu", machine_seconds()
-    print "logins", is_whole ? logins() : "-"
-    if (is_whole) read_r()
-    split(text_of(proc "/uptime"), uptime, " ")
-    for (id in first) {
-        pid = first[id]
-        print "facts", id, container_seconds(pid), \
-            bytes_of(pid), \
-            connections(pid, port_list[id]), \
-            is_whole ? sessions[id] + 0 : "-", \
-            is_whole ? sprintf("%.2f", in_sessions[id] / 100) : "-", \
-            is_whole ? viewers[id] + 0 : "-", \
-            (id in rstudio) ? "rstudio" : (id in shiny) ? "shiny" : "-", \
-            id in oldest ? sprintf("%.0f", clock - uptime[1] + oldest[id] / 100) : "-"
+    if (is_whole) {
+        find_containers()
+        print "logins", logins()
+        read_r()
+        btime = booted()
+        for (id in first) {
+            pid = first[id]
+            print "container", id, pid, \
+                (id in rstudio) ? "rstudio" : (id in shiny) ? "shiny" : "-", \
+                since_boot(started[pid]), container_seconds(pid), bytes_of(pid), \
+                connections(pid), sessions[id] + 0, sprintf("%.2f", in_sessions[id] / 100), \
+                viewers[id] + 0, (id in oldest) ? since_boot(oldest[id]) : "-"
+        }
     }
     print "end"
 }

@@ -1,31 +1,17 @@
 # What this machine does, told in lines that docker_activity.py reads. It only looks.
 #
-# For POSIX sh (dash, bash, BusyBox) and awk (mawk, gawk, BusyBox), with `docker` for containers.
-# Runs as `sh -c THIS ds-bot-activity /proc PROCESS_OF_OURS "$(cat vm_activity.awk)"`.
+# For POSIX sh (dash, bash, BusyBox) and awk (mawk, gawk, original-awk, BusyBox). The engine is not
+# asked: starting its program costs more than all of this. Runs as `sh -c THIS ds-bot-activity /proc PROCESS_OF_OURS "$(cat vm_activity.awk)"`.
 LC_ALL=C PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 export LC_ALL PATH
 proc=$1 self=$2 facts=$3
 exec </dev/null 2>/dev/null
 
 if timeout -s KILL 1 true; then
-    bounded() { timeout -s KILL 5 "$@"; }
+    bounded() { timeout -s KILL 4 "$@"; }
 else
     bounded() { "$@"; }
 fi
-
-# --- containers ----------------------------------------------------------------------------------
-
-# Of a container on the machine's own network, what it exposes; else what is published.
-ports='{{if eq .HostConfig.NetworkMode "host"}}{{range $p, $_ := .Config.ExposedPorts}}{{$p}},{{end}}'
-ports="$ports"'{{else}}{{range $p, $b := .NetworkSettings.Ports}}{{if $b}}{{$p}},{{end}}{{end}}{{end}}'
-about='[{{json .Name}},{{json .Config.Image}},{{json (index .Config.Labels "ds-bot.app")}}'
-about="$about"',{{json .State.StartedAt}}]'
-row="container {{.Id}} {{.State.Pid}} ports:$ports $about"
-
-running() { # fails when a container ends between the two questions
-    ids=$(bounded docker ps -q --no-trunc) || return
-    [ -z "$ids" ] || bounded docker inspect --type container -f "$row" $ids
-}
 
 # --- RStudio's files -----------------------------------------------------------------------------
 
@@ -84,12 +70,12 @@ sessions_of() { # a container, its first process
         '[0-9][0-9][0-9][0-9][0-9]' '[0-9][0-9][0-9][0-9][0-9][0-9]'; do
         printf 'process %s\n' "$proc"/[1-9]$digits
     done
-    echo go
-    if found=$(running) || found=$(running); then
-        printf '%s\n' "$found"
-        printf '%s\n' "$found" | while read -r kind id pid rest; do
-            [ "$kind" != container ] || sessions_of "$id" "$pid"
-        done
-        echo engine
-    fi
-} | awk -v proc="$proc" -v self="$self" "$facts"
+} | awk -v proc="$proc" -v self="$self" "$facts" | while IFS= read -r line; do
+    printf '%s\n' "$line"
+    case $line in
+    'container '*' rstudio '*)
+        id=${line#container } pid=${id#* }
+        sessions_of "${id%% *}" "${pid%% *}"
+        ;;
+    esac
+done

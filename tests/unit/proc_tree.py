@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bot.activity import VmActivity
 from bot.adapters.docker_activity import activity_of
 
 ADAPTERS = Path(__file__).parents[2] / "bot/adapters"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-BOOTED_S_AGO = 10_000  # by /proc/uptime
-STARTED = "2026-11-25T09:00:00.123456789Z"
+BOOTED_AT = datetime(2026, 11, 20, tzinfo=UTC)
 OUR_SSHD, OUR_SHELL = 900, 901
 
 # Programs that the script uses, besides shell and awk.
@@ -49,15 +48,14 @@ class Machine:
     """Begins as one that just booted: init, sshd with our connection, an engine, no containers."""
 
     root: Path
-    rows: list[str] = field(default_factory=list)  # that `docker inspect` prints
-    docker_status: int = 0
+    rows: list[dict[str, Any]] | None = field(default_factory=list)  # GET /containers/json
 
     def __post_init__(self) -> None:
         self.proc = self.root / "proc"
         self.groups = self.root / "cgroup"
         self.write("sys/kernel/random/boot_id", "b00t\n")
-        self.write("uptime", f"{BOOTED_S_AGO}.00 12345.00\n")
-        self.write("stat", "cpu  1000 0 500 99999 777 0 0 50 0 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+        times = "cpu  1000 0 500 99999 777 0 0 50 0 0\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 1 2\n"
+        self.write("stat", f"{times}btime {BOOTED_AT.timestamp():.0f}\nprocesses 9\n")
         self.use_v1()
         self.process(1, "systemd", parent=0, start=7)
         self.process(800, "sshd", title="sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups")
@@ -107,13 +105,17 @@ class Machine:
         *,
         name: str = "/app",
         app: str | None = None,
-        ports: str = "",
+        ports: tuple[int, ...] = (),
         cpu_s: float | None = 1.5,
+        network: str = "default",
     ) -> str:
         """Id of a container whose first process is `pid`."""
         container_id = f"{pid:064x}"
         group = self.group(container_id)
-        self.process(pid, "init", group=group)
+        shim = pid + 500
+        self.process(shim, "containerd-shim")
+        self.process(pid, "init", parent=shim, group=group)
+        self.process(shim + 1, "bash", parent=shim, start=2000, group=group)  # `docker exec`
         if cpu_s is not None and self.is_v1:
             path = self.groups / "cpu,cpuacct" / group.strip("/") / "cpuacct.usage"
             _write(path, f"{int(cpu_s * 1e9)}\n")
@@ -123,8 +125,24 @@ class Machine:
         self.write(f"{pid}/net/dev", NET_DEV)
         self.write(f"{pid}/net/tcp", TCP_HEADER)
         (self.proc / str(pid) / "root/home").mkdir(parents=True)
-        about = json.dumps([name, "rocker/rstudio", app, STARTED])
-        self.rows.append(f"container {container_id} {pid} ports:{ports} {about}")
+        assert self.rows is not None
+        self.rows.append(
+            {
+                "Id": container_id,
+                "Names": [name],
+                "Image": "rocker/rstudio",
+                "Command": "/init",
+                "Created": int(CREATED.timestamp()),
+                "State": "running",
+                "Status": "Up 2 hours",
+                "Ports": [
+                    {"PrivatePort": port, "PublicPort": 10_000 + port, "Type": "tcp"}
+                    for port in ports
+                ],
+                "Labels": {"ds-bot.app": app} if app else {},
+                "HostConfig": {"NetworkMode": network},
+            }
+        )
         return container_id
 
     @staticmethod
@@ -146,7 +164,7 @@ class Machine:
 
     def answer(self, tools: Tools) -> str:
         """What the script prints here."""
-        _programs(self.root / "bin", tools, self.rows, self.docker_status)
+        _programs(self.root / "bin", tools)
         script, facts = (
             (ADAPTERS / f"vm_activity.{kind}").read_text("utf-8") for kind in ("sh", "awk")
         )
@@ -160,7 +178,7 @@ class Machine:
         return done.stdout.decode(errors="replace")
 
     def look(self, tools: Tools) -> VmActivity:
-        return activity_of(self.answer(tools), NOW)
+        return activity_of(self.answer(tools), self.rows, NOW)
 
 
 NET_DEV = """Inter-|   Receive                            |  Transmit
@@ -172,6 +190,9 @@ NET_DEV = """Inter-|   Receive                            |  Transmit
 TCP_HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n"
 
 
+CREATED = datetime(2026, 11, 25, 9, tzinfo=UTC)
+
+
 def connection(port: int, peer: str, state: str = "01", here: str = "0200A8C0") -> str:
     """A row of /proc/net/tcp."""
     return (
@@ -179,8 +200,8 @@ def connection(port: int, peer: str, state: str = "01", here: str = "0200A8C0") 
     )
 
 
-def _programs(folder: Path, tools: Tools, rows: list[str], status: int) -> None:
-    """A folder for PATH with these tools, and a `docker` that knows these containers."""
+def _programs(folder: Path, tools: Tools) -> None:
+    """A folder for PATH with these tools."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     awk = shutil.which(tools.awk)
@@ -189,14 +210,6 @@ def _programs(folder: Path, tools: Tools, rows: list[str], status: int) -> None:
     os.symlink(busybox or awk, folder / "awk")
     for name in _PROGRAMS:
         os.symlink(busybox or Path(tools.programs) / name, folder / name)
-    _write(folder.parent / "rows", "".join(f"{row}\n" for row in rows))
-    docker = folder / "docker"
-    ids = " ".join(row.split()[1] for row in rows)
-    docker.write_text(
-        f"#!/bin/sh\ncase $1 in ps) echo {ids} ;;"
-        f" inspect) /bin/cat {folder.parent}/rows; exit {status} ;; esac\n"
-    )
-    docker.chmod(0o755)
 
 
 def _write(path: Path, text: str) -> None:
