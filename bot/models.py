@@ -382,6 +382,12 @@ class Vm:
     hourly_rate: Decimal | None = None
     ready_at: datetime | None = None
     ended_at: datetime | None = None
+    is_held: bool = False  # the cloud took the order and named no VM: somebody must approve it
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Nothing is ordered for it again, and it is never taken for one that was not ordered."""
+        return self.is_held and self.cloud_id is None
 
     @property
     def fqdn(self) -> str:

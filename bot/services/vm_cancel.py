@@ -151,6 +151,14 @@ class CancelVm:
 
     def _told(self, vm: Vm) -> Outcome:
         ended = self.vms.get(vm.op_id)
+        if ended.waits_for_approval:
+            return Outcome(
+                Text(
+                    "*{name}* is given up. SoftLayer may still hold its order: reject it there."
+                    " If somebody approves it, a VM is made and costs money.",
+                    name=vm.hostname,
+                )
+            )
         cost = cost_of(ended.hourly_rate, vm.asked_at, ended.ended_at or self.clock.now())
         if ended.cloud_id is None or cost is None:
             return Outcome(Text("*{name}* is cancelled.", name=vm.hostname))

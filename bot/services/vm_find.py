@@ -48,6 +48,25 @@ class VmFinder:
             self.clock.sleep(pause)
             waited += pause
 
+    def approved(self, watch: Watch, vm: Vm) -> CloudVm | None:
+        """The VM of an order that SoftLayer holds, once somebody has approved it there.
+
+        None when nobody has for as long as a VM may take to boot. Raises Stopped.
+        """
+        waited = timedelta(0)
+        while True:
+            watch.tell(Text("SoftLayer holds the order until somebody approves it there"))
+            try:
+                ours = self.made_by(vm)
+            except CloudUnknown as error:
+                log.info("VM %s: nobody can tell whether it is approved: %s", vm.op_id, error)
+                ours = []
+            if ours or waited >= self.policy.timeouts.boot:
+                return ours[0] if ours else None
+            watch.check_stopped()
+            self.clock.sleep(self.policy.poll.cloud)
+            waited += self.policy.poll.cloud
+
     def made_by(self, vm: Vm) -> list[CloudVm]:
         """The VMs that this request made, oldest first.
 

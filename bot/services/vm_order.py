@@ -31,7 +31,12 @@ from bot.models import (
 from bot.ports import Clock, Cloud
 from bot.services.recorded import Json
 from bot.services.vm_find import VmFinder
-from bot.services.vm_prepare import CALLED_OFF, Preparation, check_not_cancelled
+from bot.services.vm_prepare import (
+    CALLED_OFF,
+    Preparation,
+    check_not_cancelled,
+    not_approved,
+)
 from bot.services.work import Failed, Outcome, Watch, Work
 from bot.store import NameInUse, TooMany, VmStore
 from config.settings import Policy
@@ -238,6 +243,8 @@ class OrderVm:
 
     def _order_once(self, watch: Watch, vm: Vm, spec: VmSpec) -> CloudVm:
         if watch.is_repeat:
+            if self.vms.get(vm.op_id).is_held:
+                return self._approved(watch, vm)
             found = self.finder.settle(watch, vm)
             if found is not None:
                 return found
@@ -255,15 +262,22 @@ class OrderVm:
             except CloudRefused:
                 self.vms.gone(vm.op_id, self.clock.now())
                 raise
+            except CloudHeld as error:
+                log.warning("order %s: held until it is approved", vm.op_id, exc_info=error)
+                self.vms.change(vm.op_id, is_held=True)
+                return self._approved(watch, vm)
             except CloudUnknown as error:
                 log.warning("order %s: no answer; looking for the VM", vm.op_id, exc_info=error)
-                trouble = error
             found = self.finder.settle(watch, vm)
             if found is not None:
                 return found
-            if isinstance(trouble, CloudHeld):
-                raise trouble
         raise CloudUnknown(Text("SoftLayer did not say whether it took the order."))
+
+    def _approved(self, watch: Watch, vm: Vm) -> CloudVm:
+        found = self.finder.approved(watch, vm)
+        if found is None:
+            raise not_approved()
+        return found
 
     def _key_id(self, watch: Watch, vm: Vm) -> int:
         """The account's id of the bot's key. Until it is known, nothing can have been ordered."""

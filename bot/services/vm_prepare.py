@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.access import Rules, is_owner_or_admin, require_owner
-from bot.errors import CloudNotFound, EngineMissing, UserError, WrongName
+from bot.errors import CloudHeld, CloudNotFound, EngineMissing, UserError, WrongName
 from bot.models import (
     Caller,
     Engine,
@@ -76,6 +76,12 @@ class Preparation:
             Button(Text("Go on"), value=f"vm prepare {vm.hostname}", style="primary"),
             cancel_button(vm),
         )
+        if vm.waits_for_approval:
+            return Outcome(
+                Text("SoftLayer has the order. Have it approved there, then go on: the bot looks"
+                     " for the VM and orders nothing. If it is rejected there, cancel it here."),
+                buttons,
+            )  # fmt: skip
         if vm.cloud_id is None:
             return Outcome(
                 Text("It is not known whether the VM was ordered. Go on in a few minutes: the bot"
@@ -203,12 +209,20 @@ class PrepareVm:
     def _find(self, watch: Watch, vm: Vm) -> Json:
         self.vms.change(vm.op_id, unless=CALLED_OFF, state=VmState.PREPARING)
         if vm.cloud_id is None:
-            found = self.finder.settle(watch, vm)
+            find = self.finder.approved if vm.is_held else self.finder.settle
+            found = find(watch, vm)
+            if found is None and vm.is_held:
+                raise not_approved()
             if found is None:
                 self.vms.gone(vm.op_id, self.clock.now())
                 raise UserError(Text("SoftLayer has no such VM: it was never ordered."))
             self.vms.change(vm.op_id, cloud_id=found.id, hourly_rate=found.hourly_rate)
         return {"vm": vm.op_id}
+
+
+def not_approved() -> CloudHeld:
+    """SoftLayer has an order, and nothing has come of it yet."""
+    return CloudHeld(Text("SoftLayer holds the order, and nobody has approved it there yet."))
 
 
 def owned_vm(vms: VmStore, name: str, caller: Caller, rules: Rules) -> Vm:

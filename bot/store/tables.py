@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 
@@ -88,6 +89,7 @@ vms = Table(
     Column("hourly_rate", Numeric(12, 5)),
     Column("ready_at", Instant),
     Column("ended_at", Instant),
+    Column("is_held", Boolean, nullable=False, server_default=false()),
     # One live VM per name, whoever asks and however many replicas there are.
     Index(
         "vms_live_name",

@@ -14,7 +14,8 @@ import pytest
 from bot.adapters.cloud_config import user_data_for
 from bot.adapters.softlayer import SoftLayerCloud
 from bot.adapters.softlayer_client import ReadRetry, SoftLayerAccount
-from bot.errors import CloudBusy, CloudNotFound, CloudRefused, CloudUnknown
+from bot.adapters.softlayer_guests import template_of_order
+from bot.errors import CloudBusy, CloudHeld, CloudNotFound, CloudRefused, CloudUnknown
 from bot.models import CloudVm, VmOrder, VmSpec
 from bot.ports import Cloud
 from sandbox.softlayer import faults
@@ -248,6 +249,33 @@ def test_lists_may_lag_behind_an_order(world: World, cloud: Cloud) -> None:
     assert list(cloud.vms()) == []
     world.advance(timedelta(seconds=61))
     assert [vm.id for vm in cloud.find("jekyll-dev", "xwmooc.net")] == [vm_id]
+
+
+def test_an_order_that_is_held_is_known_as_that_and_found_once_it_is_approved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SoftLayer is told to refuse what it would hold; should it not, ordering again would be a
+    second VM, and forgetting the order one that nobody knows."""
+
+    def without_the_flag(order: VmOrder, nic_mbps: int) -> dict[str, object]:
+        template = template_of_order(order, nic_mbps)
+        del template["supplementalCreateObjectOptions"]
+        return template
+
+    monkeypatch.setattr("bot.adapters.softlayer.template_of_order", without_the_flag)
+    with SoftLayerSandbox(clock=ManualClock()) as sandbox:
+        world = SandboxWorld(sandbox)
+        sandbox.faults.add(faults.held())
+
+        with pytest.raises(CloudHeld):
+            world.cloud.order(order_of("op-held"))
+
+        assert world.cloud.find("jekyll-dev", "xwmooc.net") == []
+        sandbox.approve(sandbox.orders[-1].id)
+        world.advance(timedelta(minutes=1))
+        [vm] = world.cloud.find("jekyll-dev", "xwmooc.net")
+        assert vm.request_id == "op-held"
+        world.cloud.close()
 
 
 # --- finding and listing ---

@@ -24,7 +24,14 @@ from ipaddress import IPv4Address
 
 from bot.adapters.cloud_config import request_id_of
 from bot.adapters.softlayer_guests import check_label
-from bot.errors import BotError, CloudBusy, CloudNotFound, CloudRefused, CloudUnknown
+from bot.errors import (
+    BotError,
+    CloudBusy,
+    CloudHeld,
+    CloudNotFound,
+    CloudRefused,
+    CloudUnknown,
+)
 from bot.models import CloudVm, Offers, VmOrder, VmSpec
 from bot.ports import Clock
 
@@ -92,6 +99,8 @@ class FakeCloud:
         self.private_images: set[str] = set()  # GUIDs
         self.keys: dict[int, tuple[str, str]] = {}  # id -> (label, public key)
         self.machines: dict[int, FakeVm] = {}  # by VM id, until they are reclaimed
+        self.holds_orders = False  # until `approve`: each raises CloudHeld
+        self.held: list[VmOrder] = []
         self.orders: list[VmOrder] = []  # every one that was taken, in order
         self.calls: Counter[str] = Counter()  # by method, failed ones included
         self._clock = clock
@@ -117,6 +126,13 @@ class FakeCloud:
     def idle(self, vm_id: int) -> None:
         """End it."""
         self.machines[vm_id].transaction = None
+
+    def approve(self) -> None:
+        """Somebody approves what is held: the VMs are made now."""
+        with self._lock:
+            for order in self.held:
+                self._make(order)
+            self.held.clear()
 
     def put(self, vm: CloudVm) -> None:
         """Add a VM that was not ordered here: somebody else's, a monthly one, an old one."""
@@ -174,10 +190,11 @@ class FakeCloud:
             if not set(order.ssh_key_ids) <= self.keys.keys():
                 raise CloudRefused("there is no such SSH key")
             self.orders.append(order)
-            now = self._clock.now()
-            vm = self._new_vm(order, now)
-            self.machines[vm.id] = FakeVm(vm, now + self.provisioning, now + self.list_lag)
-            return replace(self.machines[vm.id].seen(now), transaction=None, hourly_rate=None)
+            if self.holds_orders:
+                self.held.append(order)
+                raise CloudHeld("the order waits for approval")
+            made = self._make(order).seen(self._clock.now())
+            return replace(made, transaction=None, hourly_rate=None)
 
     def find(self, hostname: str, domain: str) -> list[CloudVm]:
         with self._called("find"):
@@ -217,6 +234,12 @@ class FakeCloud:
             machine.cancelled_at = now
 
     # --- within ---
+
+    def _make(self, order: VmOrder) -> FakeVm:
+        now = self._clock.now()
+        vm = self._new_vm(order, now)
+        self.machines[vm.id] = FakeVm(vm, now + self.provisioning, now + self.list_lag)
+        return self.machines[vm.id]
 
     @contextmanager
     def _called(self, method: str) -> Iterator[None]:
