@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from bot.models import Text
@@ -90,12 +91,13 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What is agreed about a VM's life. Until its end, and while kept, a VM is not taken for idle."""
+    """What is agreed about a VM's life. Before its end, and while kept, no VM is taken for idle."""
 
     ordered_at: datetime
     billed_from: datetime | None  # its billing hours begin here (provision date); None: not known
     ends_at: datetime | None  # the lease's end; None: no lease
     kept_until: datetime | None = None  # somebody clicked Keep
+    hourly_rate: Decimal | None = None  # USD; None: not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +108,5 @@ class Verdict:
     since: datetime | None  # IDLE: since when; UNKNOWN: since when nobody can tell; BUSY: None
     why: Text
     is_due: bool  # idle as long as the policy allows, not kept, so that its owner is to be told
-    due_at: datetime | None = None  # IDLE: when it is or was due, if nothing changes
+    # IDLE: when it is or was due, if nothing changes. BUSY: how long that counts, if it is limited.
+    due_at: datetime | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -90,10 +91,9 @@ def with_absence(
     absences: Iterable[Absence], new: Absence, policy: IdlePolicy
 ) -> tuple[Absence, ...]:
     """The absences with a new one, such as that of a VM that was taken and is restored now."""
-    habit = policy.habit
-    if habit is None or new.back_at - new.left_at < habit.counts_from:
+    if policy.habit is None or new.back_at - new.left_at < policy.idle_after:
         return tuple(absences)
-    return (*absences, new)[-habit.of_last :]
+    return (*absences, new)[-policy.habit.of_last :]
 
 
 def judge(signals: Signals, lease: Lease, policy: IdlePolicy, now: datetime) -> Verdict:
@@ -109,9 +109,9 @@ def judge(signals: Signals, lease: Lease, policy: IdlePolicy, now: datetime) -> 
                 is_due=False,
             )
         case _State.UNTOUCHED:
-            since = signals.untouched_since
-            if since is None or now - since < policy.untouched:
-                return Verdict(Use.BUSY, None, _first(signals.now, Use.BUSY), is_due=False)
+            until = (signals.untouched_since or now) + policy.untouched
+            if now < until:
+                return Verdict(Use.BUSY, None, _first(signals.now, Use.BUSY), False, until)
     reasons = _reasons(signals, policy)
     if not reasons:  # no look has been remembered yet
         return Verdict(Use.UNKNOWN, now, Text("The VM was not looked at yet."), is_due=False)
@@ -134,7 +134,7 @@ def _idle(
         due_at = kept
         if kept > now:
             why = Text("{why} It is kept until {until}.", why=why, until=kept)
-    awaited = policy.habit and _awaited(signals.absences, policy.habit, policy, since)
+    awaited = _awaited(signals.absences, lease, policy, since)
     if awaited and awaited[0] > due_at:
         due_at = awaited[0]
         if due_at > now:
@@ -153,27 +153,52 @@ def _reasons(signals: Signals, policy: IdlePolicy) -> list[_Reason]:
 
 
 def _awaited(
-    absences: tuple[Absence, ...], habit: Habit, policy: IdlePolicy, since: datetime
+    absences: tuple[Absence, ...], lease: Lease, policy: IdlePolicy, since: datetime
 ) -> tuple[datetime, Text] | None:
-    """Until when the next return is waited for, and why; None when there is no such habit."""
+    """Until when the next use is waited for, and why; None when none is expected soon."""
+    habit = policy.habit
+    if habit is None:
+        return None
     last = absences[-habit.of_last :]
-    returns = [each.back_at for each in last if each.back_at - each.left_at <= habit.longest]
-    if len(returns) < habit.returns:
+    uses = [each.back_at for each in last if each.back_at - each.left_at <= habit.longest]
+    returns = len(uses)
+    used = since - lease.ordered_at
+    if habit.used_for <= used <= _DAY:
+        uses.append(lease.ordered_at)
+    may_weekend = any(_is_weekend(use, policy) for use in uses)
+    expected = [
+        at
+        for at in (_next_at(policy, use, since) for use in uses)
+        if _is_worth_it(at - since, habit, lease.hourly_rate)
+        and (may_weekend or not _is_weekend(at, policy))
+    ]
+    if not expected:
         return None
-    latest = max(_next_at(policy, back_at, since) for back_at in returns)
-    day = latest.astimezone(policy.zone)
-    is_usual = day.weekday() < _WORKDAYS or any(
-        back_at.astimezone(policy.zone).weekday() >= _WORKDAYS for back_at in returns
-    )
-    if not is_usual or latest - since > habit.longest:
-        return None
-    return latest + habit.margin, Text(
-        "It was used again after {returns} of its last {count} absences; the next time is waited "
+    until = max(expected) + habit.margin
+    if not returns:
+        return until, Text(
+            "It was used for {time} after its order, so its next use is waited for until {until}.",
+            time=used,
+            until=until,
+        )
+    return until, Text(
+        "It was used again after {returns} of its last {count} absences, so its next use is waited "
         "for until {until}.",
-        returns=len(returns),
+        returns=returns,
         count=len(last),
-        until=latest + habit.margin,
+        until=until,
     )
+
+
+def _is_worth_it(wait: timedelta, habit: Habit, hourly_rate: Decimal | None) -> bool:
+    if wait > habit.longest:
+        return False
+    hours = Decimal(wait // timedelta(seconds=1)) / 3600
+    return hourly_rate is None or hourly_rate * hours <= habit.costs_at_most
+
+
+def _is_weekend(at: datetime, policy: IdlePolicy) -> bool:
+    return at.astimezone(policy.zone).weekday() >= _WORKDAYS
 
 
 def _next_at(policy: IdlePolicy, pattern: datetime, since: datetime) -> datetime:

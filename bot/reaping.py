@@ -92,7 +92,7 @@ def _unknown(verdict: Verdict, policy: IdlePolicy, now: datetime) -> Step:
 def _busy(verdict: Verdict, lease: Lease, policy: IdlePolicy, now: datetime) -> Step:
     old_at = lease.ordered_at + policy.max_age
     if now < old_at:
-        return Step(StepKind.NOTHING, verdict.why, at=old_at)
+        return Step(StepKind.NOTHING, verdict.why, at=min(old_at, verdict.due_at or old_at))
     why = Text(
         "{why} It is older than {age}, and it is not taken while it is in use.",
         why=verdict.why,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -63,19 +64,13 @@ class Thresholds(PolicyPart):
 
 
 class Habit(PolicyPart):
-    """When a VM that was used again after earlier absences is kept for the next return."""
+    """When a VM that may soon be used again is kept for it, and at what price."""
 
-    returns: int = Field(ge=1)
     of_last: int = Field(ge=1, le=20)
-    counts_from: Duration
+    used_for: Duration
     longest: Duration
+    costs_at_most: Decimal = Field(gt=0)
     margin: Duration
-
-    @model_validator(mode="after")
-    def _is_possible(self) -> Self:
-        if self.returns > self.of_last:
-            raise ValueError("returns cannot be more than of_last")
-        return self
 
 
 class IdlePolicy(PolicyPart):
@@ -141,6 +136,18 @@ class IdlePolicies(PolicyPart):
         if len(set(names)) < len(names):
             raise ValueError("two rules have the same name")
         return self
+
+    def require_looks(self, every: timedelta) -> None:
+        """Raises ValueError unless looks so far apart are near enough for each of the policies."""
+        for policy in (self.default, *self.rules):
+            name = getattr(policy, "name", "default")
+            if policy.gap < 2 * every:
+                raise ValueError(f"idle, {name}: gap must be at least twice reaper.look")
+            if policy.billing == "started_hour" and policy.billing_margin * 2 / 3 < every:
+                raise ValueError(
+                    f"idle, {name}: two thirds of billing_margin must be at least reaper.look, "
+                    "or the last minutes of a paid hour may be missed"
+                )
 
     def of(self, vm: Subject) -> IdlePolicy:
         """The policy of a VM."""

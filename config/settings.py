@@ -81,6 +81,7 @@ class Timeouts(PolicyPart):
     cancel: Duration
     query: Duration
     host_query: Duration
+    export: Duration
 
 
 class Poll(PolicyPart):
@@ -129,6 +130,12 @@ class Tool(PolicyPart):
     command: tuple[str, ...] = Field(min_length=1)
 
 
+class ExportPolicy(PolicyPart):
+    """What somebody's work may take when it is sent."""
+
+    most_mb: int = Field(ge=1, le=1000)
+
+
 class Policy(PolicyPart):
     """Everything that is written in YAML."""
 
@@ -138,12 +145,18 @@ class Policy(PolicyPart):
     poll: Poll
     access: AccessPolicy
     keep: Keep
+    export: ExportPolicy
     r: RPolicy
     reaper: ReaperPolicy
     idle: IdlePolicies
     catalog: dict[str, App]
     tools: dict[str, Tool]
     toolchain: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _looks_often_enough(self) -> Policy:
+        self.idle.require_looks(self.reaper.look)
+        return self
 
 
 class Environment(BaseModel):

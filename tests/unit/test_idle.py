@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,13 @@ from tests.unit.looks import DAY, HOUR, LOOK, MINUTE, NOW, lease, policy
 
 BUSY, IDLE, UNKNOWN = Use.BUSY, Use.IDLE, Use.UNKNOWN
 VIEWER = "viewer"
-HABIT = {"returns": 2, "of_last": 3, "counts_from": "2h", "longest": "16h", "margin": "1h"}
+HABIT = {
+    "of_last": 3,
+    "used_for": "4h",
+    "longest": "16h",
+    "costs_at_most": "1.70",
+    "margin": "1h",
+}
 
 Sight = Use | str
 
@@ -205,10 +212,13 @@ def night(day: int, until: int = 9) -> Absence:
     return Absence(left, left.replace(day=day + 1, hour=until))
 
 
-def due_after(left_at: datetime, absences: tuple[Absence, ...], **changes: Any) -> datetime | None:
-    rules = policy(habit=HABIT, **changes)
+def due_after(
+    left_at: datetime, absences: tuple[Absence, ...], tz: str = "UTC", **facts: Any
+) -> datetime | None:
+    """When a VM is due that is left then; it was ordered nine days before or as a fact says."""
+    rules = policy(habit=HABIT, tz=tz)
     signals, now = watch(every(HOUR, IDLE), rules, start=left_at - LOOK, absences=absences)
-    return judge(signals, lease(ordered_at=left_at - 9 * DAY), rules, now).due_at
+    return judge(signals, replace(lease(ordered_at=left_at - 9 * DAY), **facts), rules, now).due_at
 
 
 def test_a_vm_that_was_used_again_in_the_mornings_is_kept_for_the_next() -> None:
@@ -225,16 +235,73 @@ def test_the_latest_return_counts() -> None:
     assert due_at == datetime(2026, 11, 26, 11, tzinfo=UTC)
 
 
-def test_one_return_is_no_habit() -> None:
+def test_only_the_last_absences_count() -> None:
+    left_at = datetime(2026, 11, 26, 18, tzinfo=UTC)
+    weeks = tuple(Absence(left_at - days * DAY, left_at - (days - 2) * DAY) for days in (8, 6, 4))
+
+    assert due_after(left_at, (night(16), *weeks)) == left_at + 2 * HOUR
+
+
+def test_a_return_that_cannot_come_soon_does_not_hide_one_that_can() -> None:
+    """Somebody who comes at nine and once came back at three in the afternoon."""
+    left_at = datetime(2026, 11, 25, 18, tzinfo=UTC)
+    noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+    due_at = due_after(left_at, (night(24), Absence(noon, noon + 3 * HOUR)))
+
+    assert due_at == datetime(2026, 11, 26, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("rate", "hours"), [("0.106", 16), ("0.212", 2), (None, 16)], ids=["cheap", "dear", "unknown"]
+)
+def test_waiting_has_a_price_that_it_may_not_exceed(rate: str | None, hours: int) -> None:
+    left_at = datetime(2026, 11, 25, 18, tzinfo=UTC)
+    hourly_rate = rate and Decimal(rate)
+
+    due_at = due_after(left_at, (night(24),), hourly_rate=hourly_rate)
+
+    assert due_at == left_at + hours * HOUR
+
+
+def test_a_vm_that_was_used_all_its_first_day_is_expected_at_the_hour_of_its_order() -> None:
     left_at = datetime(2026, 11, 25, 18, tzinfo=UTC)
 
-    assert due_after(left_at, (night(24),)) == left_at + 2 * HOUR
+    due_at = due_after(left_at, (), ordered_at=left_at - 9 * HOUR)
+
+    assert due_at == datetime(2026, 11, 26, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("age", [3 * HOUR, 25 * HOUR], ids=["used briefly", "older than a day"])
+def test_the_hour_of_the_order_says_nothing_otherwise(age: timedelta) -> None:
+    left_at = datetime(2026, 11, 25, 18, tzinfo=UTC)
+
+    assert due_after(left_at, (), ordered_at=left_at - age) == left_at + 2 * HOUR
+
+
+def test_the_verdict_says_in_a_line_what_is_waited_for() -> None:
+    left_at = datetime(2026, 11, 25, 18, tzinfo=UTC)
+    rules = policy(habit=HABIT)
+    signals, now = watch(every(HOUR, IDLE), rules, start=left_at - LOOK, absences=(night(24),))
+
+    seen = judge(signals, lease(), rules, now)
+
+    assert str(seen.why) == (
+        "Nothing has been in use for 0:58:00. It was used again after 1 of its last 1 absences, so "
+        "its next use is waited for until 2026-11-26 10:00:00+00:00."
+    )
 
 
 def test_a_weekend_is_not_waited_for_where_nobody_ever_came_on_one() -> None:
     friday = datetime(2026, 11, 27, 18, tzinfo=UTC)
 
     assert due_after(friday, (night(24), night(25), night(26))) == friday + 2 * HOUR
+
+
+def test_a_weekend_is_waited_for_where_somebody_came_on_one() -> None:
+    friday = datetime(2026, 11, 27, 18, tzinfo=UTC)
+
+    assert due_after(friday, (night(20),)) == datetime(2026, 11, 28, 10, tzinfo=UTC)
 
 
 def test_an_absence_that_would_be_too_long_is_not_waited_for() -> None:

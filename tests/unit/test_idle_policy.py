@@ -108,7 +108,8 @@ def test_the_first_rule_that_fits_is_taken_and_keeps_what_it_does_not_say(tmp_pa
         ({"notify": []}, "idle.default.notify=[]"),
         ({"notify": ["everybody"]}, "idle.default.notify.0='everybody'"),
         ({"lease": "90d"}, "lease cannot be longer than max_age"),
-        ({"habit": {"returns": 4}}, "returns cannot be more than of_last"),
+        ({"habit": {"of_last": 0}}, "idle.default.habit.of_last=0"),
+        ({"habit": {"costs_at_most": "-1"}}, "idle.default.habit.costs_at_most='-1'"),
         ({"idle_aftr": "2h"}, "idle.default.idle_aftr: Extra inputs are not permitted"),
     ],
 )
@@ -139,6 +140,21 @@ def test_mistakes_in_rules_are_told_with_their_number(
         laid_over(tmp_path, {"idle": {"rules": [rule]}})
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("look", "default", "message"),
+    [
+        ("10m", {}, "default: gap must be at least twice reaper.look"),
+        ("7m", {"billing_margin": "10m"}, "default: two thirds of billing_margin must be"),
+    ],
+)
+def test_looks_must_be_near_enough_for_what_depends_on_them(
+    tmp_path: Path, look: str, default: dict[str, Any], message: str
+) -> None:
+    """Looks that are too far apart would never see an idle time, or miss each paid hour's end."""
+    with pytest.raises(ConfigError, match=message):
+        laid_over(tmp_path, {"reaper": {"look": look}, "idle": {"default": default}})
 
 
 def test_two_rules_of_one_name_are_a_mistake(tmp_path: Path) -> None:
