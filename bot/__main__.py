@@ -20,6 +20,7 @@ usage: ds-bot serve [--transport socket|http] [--port N]
        ds-bot worker [--port N]
        ds-bot check [--transport socket|http]
        ds-bot shell [--json] [--user NAME] [--output PATH] [WORDS]
+       ds-bot reap --dry-run [--json]
        ds-bot manifest [--transport socket|http] [--request-url URL]
        ds-bot demo [--tour]
        ds-bot sandbox slack|softlayer|hub|up [--port N]
@@ -28,6 +29,7 @@ usage: ds-bot serve [--transport socket|http] [--port N]
   worker              a further process that only runs operations (PostgreSQL only)
   check               try Slack, SoftLayer, the database and each VM; say what to fix
   shell               the same commands as in Slack, in a terminal or a script, without Slack
+  reap --dry-run      every VM, whether it is idle and what would follow; changes nothing
   manifest            the Slack app's manifest, to be pasted into Slack
   demo                the sandbox with the bot in it; --tour runs the scripted tour and ends
 
@@ -60,6 +62,10 @@ def main(argv: list[str] | None = None) -> int:
             return check(rest)
         case ["shell", *rest]:
             return shell(rest)
+        case ["reap", *rest]:
+            from bot.reap import main as reap
+
+            return reap(rest)
         case ["manifest", *rest]:
             return manifest(rest)
         case ["demo", *rest]:

@@ -158,7 +158,7 @@ class Core:
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
         self.questions, self.engine_questions = questions, engines
-        answering = Answers(self.grammar, questions, engines, clock)
+        answering = Answers(self.grammar, questions, engines, clock, self.caretaker.questions)
         self.boundary = Boundary(
             self.grammar, self.operations, questions, answering, chat, policy.access, clock
         )
@@ -287,6 +287,8 @@ class Bot:
     def _register_jobs(self) -> None:
         self._schedule.every(_SIEVE, "watch", self._watch)
         self._schedule.every(_HOUSEKEEPING, "housekeeping", self._forget_old)
+        look, sweep = self._settings.policy.reaper.look, self._core.caretaker.sweep
+        self._schedule.at_instants(look, "sweep", sweep.run)
 
     def _watch(self) -> None:
         """Know who we are in Slack, keep the cloud's offers warm, and show what there is."""

@@ -10,9 +10,11 @@ from bot.ports import Clock
 from bot.replies import answers, engine_answers
 from bot.replies.blocks import Reply
 from bot.replies.home import home_view
+from bot.replies.idle import status_reply, why_reply
 from bot.replies.lineage_answers import lineage_reply
 from bot.replies.pages import Turning
 from bot.services.engine_questions import EngineQuestions
+from bot.services.keeping import IdleQuestions
 from bot.services.questions import Questions
 from handlers.grammar import Grammar, Understood
 from handlers.help import help_reply
@@ -26,12 +28,18 @@ class Answers:
     questions: Questions
     engines: EngineQuestions
     clock: Clock
+    idle: IdleQuestions
 
     def reply(self, understood: Understood, caller: Caller, language: str) -> Reply:
         """The answer to one question, for one person."""
         match understood.request.kind:
             case "help":
                 return help_reply(self.grammar, understood.request.args["words"], language)
+            case "why":
+                explained = self.idle.why(caller, understood.request.args["name"])
+                return why_reply(explained, self.clock.now(), language)
+            case "admin status":
+                return status_reply(self.idle.status(caller), language)
             case "ps" | "vm list":
                 return self._of_the_fleet(understood, caller, language)
             case _:

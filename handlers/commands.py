@@ -9,6 +9,7 @@ from bot.models import Text
 from config.settings import Policy
 from handlers import readers
 from handlers.grammar import Command, Flag, Grammar, Param
+from handlers.idle_commands import admin_commands, idle_commands
 from handlers.readers import container, datacenter, hostname, number, vm_image
 
 _PAGE = Flag("page", "N", Text("which page of a long list"), number("page", 1, 9_999), "2")
@@ -73,6 +74,8 @@ def commands(policy: Policy) -> tuple[Command, ...]:
                        Flag("fresh", "", Text("forget them first")))),
         *_images(policy),
         *_containers(),
+        *idle_commands(),
+        *admin_commands(),
         Command("help", ("help",), Text("All commands, or how one of them is typed"),
                 "help vm", is_question=True),
     )  # fmt: skip

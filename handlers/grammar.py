@@ -200,7 +200,7 @@ class Grammar:
     def find(self, typed: Sequence[str]) -> Command | None:
         """The command that these words begin with, the longest name first."""
         lowered = tuple(word.lower() for word in typed)
-        for length in (2, 1):
+        for length in (3, 2, 1):
             if lowered[:length] in self._by_words:
                 return self._by_words[lowered[:length]]
         return None

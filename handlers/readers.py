@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 
+from bot.durations import parse_duration
 from bot.errors import UserError
 from bot.models import Text
 from handlers import words
@@ -71,6 +72,33 @@ def vm_image(names: Sequence[str]) -> Callable[[str], str]:
         )  # fmt: skip
 
     return read
+
+
+def vm_id(word: str) -> str:
+    """A VM's id at SoftLayer."""
+    if re.fullmatch(r"[0-9]{1,12}", word):
+        return word
+    raise UserError(Text("`{word}` is not a VM's id: it is a number.", word=words.shortened(word)))
+
+
+def length(word: str) -> str:
+    """A length of time, as it was typed."""
+    try:
+        if parse_duration(word).total_seconds() > 0:
+            return word.lower()
+    except ValueError:
+        pass
+    raise UserError(
+        Text("`{word}` is no length of time. Type it like `90m`, `4h` or `2d`.",
+             word=words.shortened(word))
+    )  # fmt: skip
+
+
+def time_word(word: str) -> str:
+    """A word of `4h`, `until 9:00`, `until tomorrow 9:00`."""
+    if re.fullmatch(r"for|until|tomorrow|[0-9]{1,2}:[0-9]{2}", word.lower()):
+        return word.lower()
+    return length(word)
 
 
 def container(word: str) -> str:

@@ -91,6 +91,12 @@ def why_reply(explained: Explained, now: datetime, language: str) -> Reply:
     return Reply(spoken(first), blocks)
 
 
+def status_reply(sentences: Sequence[Text], language: str) -> Reply:
+    """`/ds admin reaper status`."""
+    text = "\n".join(say(each, language) for each in sentences)
+    return Reply(spoken(text), [section(text)])
+
+
 def _when(notice: Notice) -> Text:
     if notice.rate is None:
         return Text("At {at} at the earliest its work is saved and it is cancelled, unless somebody"

@@ -147,7 +147,8 @@ class FollowUp:
             return
         # One try per hour of a mark: the hour is paid in any case, and what failed is told once.
         hour = (self.clock.now() - one.mark.delivered_at) // _HOUR
-        place = one.mark.notices[0]["channel"] if one.mark.notices else one.vm.channel_id
+        seen_in = [each["channel"] for each in one.mark.notices]
+        place = next((each for each in seen_in if each == one.vm.channel_id), seen_in[0])
         args = {"vm": one.vm.op_id, "mark": one.mark.number}
         key = f"{one.vm.op_id}:{one.mark.number}:{hour}"
         if self.errands.ask("reap", args, key, place, one.vm.owner_id) is not None:
@@ -163,10 +164,7 @@ class FollowUp:
             and allowance.is_on
             and self.clock.now() - allowance.changed_at < ALLOWED_FOR
         )
-        if len(reaps) <= most:
-            self.stores.findings.over("cap")
-            return True
-        if is_allowed:
+        if len(reaps) <= most or is_allowed:
             return True
         names = [each.vm.hostname for each in reaps]
         text = Text(
@@ -177,7 +175,10 @@ class FollowUp:
             Text("Allow it for 2 h"), value="admin reaper allow", style="danger",
             confirm=Text("Let the bot cancel more VMs at once than its cap?"),
         )  # fmt: skip
-        self.news.once("cap", " ".join(sorted(names)), text, self.news.admins, buttons=[allow])
+        day = f"{self.clock.now():%Y-%m-%d}"
+        self.news.once(
+            "cap", " ".join([day, *sorted(names)]), text, self.news.admins, buttons=[allow]
+        )
         return False
 
     def _escalate(self, one: Assessed) -> None:

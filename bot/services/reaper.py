@@ -28,7 +28,7 @@ from bot.store import MarkRow
 log = logging.getLogger(__name__)
 
 LOOKS_APART = timedelta(seconds=10)
-"""Between the two looks whose difference is the last word on whether a VM is in use."""
+"""Between looks whose difference is the last word on whether a VM is in use."""
 
 
 class Stays(UserError):
@@ -146,10 +146,9 @@ class Reap:
         known = Known(
             vm, stores.watch.get(vm.op_id), stores.marks.lease(vm.op_id), open_mark, there
         )
-        for is_second in (False, True):
-            if is_second:
-                self.clock.sleep(LOOKS_APART)
-                known = replace(known, lease=stores.marks.lease(vm.op_id))
+        for _ in range(2):  # rates of two looks that are too near to each other are noise
+            self.clock.sleep(LOOKS_APART)
+            known = replace(known, lease=stores.marks.lease(vm.op_id))
             seen, now = self.shared.looks.one(vm), self.clock.now()
             last_look = known.watch.looked_at if known.watch else None
             operations = stores.operations.since(last_look or now)

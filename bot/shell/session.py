@@ -58,7 +58,8 @@ class Session:
             asked.fleet, asked.vms, asked.policy, asked.clock, heard=self._heard
         )
         engines = HeardEngineQuestions(core.engine_questions.use, heard=self._heard)
-        self._answers = Answers(core.grammar, questions, engines, asked.clock)
+        idle = core.caretaker.questions
+        self._answers = Answers(core.grammar, questions, engines, asked.clock, idle)
         core.local_store.meet(self.caller.user_id, language, parts.clock.now())
 
     def do(self, line: str) -> Result:

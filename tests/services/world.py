@@ -33,6 +33,7 @@ from bot.app import Core
 from bot.errors import EngineRefused
 from bot.models import (
     Caller,
+    Click,
     Container,
     ContainerSpec,
     HostAccess,
@@ -120,6 +121,7 @@ class World:
         *,
         key: str | None = None,
         is_click: bool = False,
+        click: Click | None = None,
         response_url: str | None = "",
     ) -> str:
         """Type a command. Gives its operation's id; "" when it is known already."""
@@ -128,7 +130,12 @@ class World:
         url = self.chat.issue_response_url() if response_url == "" else response_url
         with self.meddling.off():
             op_id = self.core.operations.record(
-                request, self.caller(who), key or f"key-{self._asked}", url, is_click=is_click
+                request,
+                self.caller(who),
+                key or f"key-{self._asked}",
+                url,
+                is_click=is_click or click is not None,
+                click=click,
             )
         if op_id is not None:
             self.sim.spawn(lambda: self._work(op_id))
@@ -151,6 +158,13 @@ class World:
     def refused(self, what: str, who: str = JANE) -> str:
         """Type a command that is refused; gives what the person was told."""
         op_id = self.ask(what, who)
+        self.run()
+        assert self.state(op_id) is OperationState.REFUSED, self.told(op_id)
+        return self.chat.replies[-1].text
+
+    def refused_request(self, request: Request, who: str = JANE) -> str:
+        """Ask for something that is refused; gives what the person was told."""
+        op_id = self.ask(request, who)
         self.run()
         assert self.state(op_id) is OperationState.REFUSED, self.told(op_id)
         return self.chat.replies[-1].text
@@ -353,16 +367,18 @@ class World:
 
 
 class FakeSaver:
-    """A `bot.services.release.Saver`: remembers what was saved; `fails` and `lasts` are knobs."""
+    """A `bot.services.release.Saver`: remembers what was saved; what else is public are knobs."""
 
     def __init__(self, world: World) -> None:
         self.saved: list[str] = []  # op_ids of VMs, in order
         self.fails = False
         self.lasts = timedelta(0)
+        self.meanwhile: Callable[[], object] = lambda: None  # happens while it saves
         self._world = world
 
     def save(self, work: Work, vm: Vm, policy: IdlePolicy) -> Saved:
         def save(watch: Watch) -> dict[str, str]:
+            self.meanwhile()
             watch.clock.sleep(self.lasts)
             if self.fails:
                 raise EngineRefused("the volume cannot be read")
