@@ -43,8 +43,8 @@ from bot.services.release import Saver
 from bot.services.tools import ShowTool
 from bot.services.vm_cancel import CancelVm
 from bot.services.vm_find import VmFinder
-from bot.services.vm_order import Identity as VmOrderIdentity
 from bot.services.vm_order import OrderVm
+from bot.services.vm_prepare import Identity as VmOrderIdentity
 from bot.services.vm_prepare import Preparation, PrepareVm
 from bot.services.vm_use import VmUse
 from bot.store import LocalStore, OperationStore, VmStore, open_database
@@ -77,7 +77,7 @@ def acts(
     """What each kind of operation does. Tests and production share this."""
     finder = VmFinder(cloud, policy, clock)
     use = VmUse(fleet, vms, policy)
-    preparation = Preparation(cloud, hosts, vms, policy, clock)
+    preparation = Preparation(cloud, hosts, vms, identity, policy, clock)
     return {
         "vm": OrderVm(cloud, vms, identity, finder, preparation, policy, clock),
         "vm prepare": PrepareVm(vms, finder, preparation, policy, clock),

@@ -91,6 +91,12 @@ class Cloud(Protocol):
     def label(self, vm_id: int, tags: frozenset[str], notes: str) -> None:
         """Replace the VM's tags and notes (at most 1,000 characters). Raises CloudNotFound."""
 
+    def replace_user_data(self, vm_id: int, user_data: str) -> None:
+        """Replace what the VM was ordered with as user data: `request_id` is read from it.
+
+        Whatever runs on the VM can read it. Raises CloudNotFound, CloudRefused.
+        """
+
     def cancel(self, vm_id: int) -> None:
         """Cancel one VM now; its data is deleted. A VM already gone is success.
 

@@ -194,6 +194,14 @@ class SoftLayerCloud:
         self._act_on(vm_id, "editObject", {"notes": notes})
         self._act_on(vm_id, "setTags", ",".join(sorted(tags)))
 
+    def replace_user_data(self, vm_id: int, user_data: str) -> None:
+        """As the port says. The VM's configuration drive keeps what it was made with.
+
+        Raises CloudNotFound, CloudRefused.
+        Source: SLDN SoftLayer_Virtual_Guest::setUserMetadata; softlayer-python 6.2.9, managers/vs.py.
+        """
+        self._act_on(vm_id, "setUserMetadata", [user_data])
+
     def cancel(self, vm_id: int) -> None:
         """Cancel one VM now; its data is deleted. A VM already gone, or going, is success.
 

@@ -26,6 +26,9 @@ class VmIdentity:
         pair = self._host_keys.for_operation(op_id)
         return user_data_for(op_id, pair.private_openssh, pair.public)
 
+    def public_user_data(self, op_id: str) -> str | None:
+        return user_data_for(op_id) if self._pins else None
+
     def host_key(self, op_id: str) -> str | None:
         return self._host_keys.for_operation(op_id).public if self._pins else None
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Protocol
 
 from bot.errors import CloudError, CloudHeld, CloudRefused, CloudUnknown, UserError
 from bot.models import (
@@ -33,6 +32,7 @@ from bot.services.recorded import Json
 from bot.services.vm_find import VmFinder
 from bot.services.vm_prepare import (
     CALLED_OFF,
+    Identity,
     Preparation,
     check_not_cancelled,
     not_approved,
@@ -46,22 +46,6 @@ log = logging.getLogger(__name__)
 TAG = "ds-bot"
 _TAKEN_BACK = timedelta(minutes=30)  # SoftLayer lists a cancelled VM until then, at the longest
 _MOST_ORDERS = 2  # sent by one attempt: a second one only after a quiet time without the VM
-
-
-class Identity(Protocol):
-    """What a VM is given so that the bot can log in, and know it again."""
-
-    def user_data(self, op_id: str) -> str:
-        """The user data of the order: our request's id and, if we make it, the SSH host key."""
-
-    def host_key(self, op_id: str) -> str | None:
-        """The host key that the VM will show; None when it makes its own."""
-
-    def public_key(self) -> str:
-        """The bot's own SSH public key."""
-
-    def forget(self, op_id: str) -> None:
-        """The VM has its host key by now, or is gone: ours is not needed any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bot.access import Rules, is_owner_or_admin, require_owner
-from bot.errors import CloudHeld, CloudNotFound, EngineMissing, UserError, WrongName
+from bot.errors import CloudError, CloudHeld, CloudNotFound, EngineMissing, UserError, WrongName
 from bot.models import (
     Caller,
     Engine,
@@ -25,10 +27,31 @@ from bot.services.work import Failed, Outcome, Stopped, Watch, Work
 from bot.store import VmStore
 from config.settings import Policy
 
+log = logging.getLogger(__name__)
+
 CALLED_OFF = frozenset({VmState.CANCELLING, VmState.GONE})
 """States that preparing must not overwrite: somebody has cancelled the VM meanwhile."""
 
 _LINE = 80  # characters of an installer's output that are shown
+
+
+class Identity(Protocol):
+    """What a VM is given so that the bot can log in, and know it again."""
+
+    def user_data(self, op_id: str) -> str:
+        """The user data of the order: our request's id and, if we make it, the SSH host key."""
+
+    def public_user_data(self, op_id: str) -> str | None:
+        """The same without what is secret in it; None when there is nothing secret in it."""
+
+    def host_key(self, op_id: str) -> str | None:
+        """The host key that the VM will show; None when it makes its own."""
+
+    def public_key(self) -> str:
+        """The bot's own SSH public key."""
+
+    def forget(self, op_id: str) -> None:
+        """The VM has its host key by now, or is gone: ours is not needed any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +61,7 @@ class Preparation:
     cloud: Cloud
     hosts: ContainerHosts
     vms: VmStore
+    identity: Identity
     policy: Policy
     clock: Clock
 
@@ -54,6 +78,7 @@ class Preparation:
             limits.connect,
             lambda watch: self._connect(watch, vm, access),
         )
+        work.step("conceal", lambda: self._conceal(vm))
         host = self.hosts.on(HostAccess(access.address, shown["host_key"]))
         work.phase(
             "docker",
@@ -133,6 +158,23 @@ class Preparation:
         shown = watch.until(host.host_key, self.policy.poll.host)
         self.vms.change(vm.op_id, host_key=shown)
         return {"host_key": shown}
+
+    def _conceal(self, vm: Vm) -> Json:
+        """Take the private half of the VM's host key, which it has by now, out of its user data:
+        each container on it can read that. Not a reason to fail: the VM itself is as it should be.
+        """
+        public = self.identity.public_user_data(vm.op_id)
+        if public is None or vm.cloud_id is None:
+            return {}
+        for wait in (*[self.policy.poll.cloud] * 3, None):
+            try:
+                self.cloud.replace_user_data(vm.cloud_id, public)
+                return {}
+            except CloudError as error:
+                log.warning("VM %s: its host key is still in its user data: %s", vm.op_id, error)
+                if wait is not None:
+                    self.clock.sleep(wait)
+        return {}
 
     def _docker(self, watch: Watch, host: ContainerHost, vm: Vm) -> Json:
         """Until an engine answers; installs one where there is none. Then the VM is ready."""

@@ -80,6 +80,7 @@ class SandboxWorld:
         "order": "Virtual_Guest.createObject",
         "cancel": "Virtual_Guest.deleteObject",
         "label": "Virtual_Guest.setTags",
+        "replace_user_data": "Virtual_Guest.setUserMetadata",
         "register_key": "Security_Ssh_Key.createObject",
     }
 
@@ -394,6 +395,33 @@ def test_a_label_whose_answer_was_lost_can_be_set_again(
     cloud.label(ready_vm.id, frozenset({"ds-bot"}), "n")
 
     assert cloud.get(ready_vm.id).tags == {"ds-bot"}
+
+
+# --- user data ---
+
+
+def test_replaced_user_data_keeps_the_request_readable(ready_vm: CloudVm, cloud: Cloud) -> None:
+    """By it a VM is known as the bot's, and as the one of an order whose answer was lost."""
+    cloud.replace_user_data(ready_vm.id, user_data_for("op-2"))
+    cloud.replace_user_data(ready_vm.id, user_data_for("op-2"))
+
+    assert cloud.get(ready_vm.id).request_id == "op-2"
+    assert [vm.request_id for vm in cloud.vms()] == ["op-2"]
+
+
+def test_user_data_of_a_vm_that_is_gone_cannot_be_replaced(cloud: Cloud) -> None:
+    with pytest.raises(CloudNotFound):
+        cloud.replace_user_data(4711, user_data_for("op-1"))
+
+
+def test_user_data_whose_replacing_got_no_answer_can_be_replaced_again(
+    world: World, ready_vm: CloudVm, cloud: Cloud
+) -> None:
+    world.lose_answer("replace_user_data")
+
+    with pytest.raises(CloudUnknown):
+        cloud.replace_user_data(ready_vm.id, user_data_for("op-2"))
+    assert cloud.get(ready_vm.id).request_id == "op-2"
 
 
 # --- cancelling ---

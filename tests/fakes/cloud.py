@@ -49,6 +49,7 @@ class FakeVm:
     listed_at: datetime
     transaction: str | None = None
     cancelled_at: datetime | None = None
+    user_data: str = ""  # which whatever runs on it can read
 
     def seen(self, now: datetime) -> CloudVm:
         """The VM as the cloud describes it at `now`. Addresses come before it is provisioned."""
@@ -220,6 +221,12 @@ class FakeCloud:
             machine = self._machine(vm_id)
             machine.vm = replace(machine.vm, tags=tags, notes=notes)
 
+    def replace_user_data(self, vm_id: int, user_data: str) -> None:
+        with self._called("replace_user_data"):
+            machine = self._machine(vm_id)
+            machine.user_data = user_data
+            machine.vm = replace(machine.vm, request_id=request_id_of(user_data))
+
     def cancel(self, vm_id: int) -> None:
         with self._called("cancel"):
             now = self._clock.now()
@@ -238,7 +245,9 @@ class FakeCloud:
     def _make(self, order: VmOrder) -> FakeVm:
         now = self._clock.now()
         vm = self._new_vm(order, now)
-        self.machines[vm.id] = FakeVm(vm, now + self.provisioning, now + self.list_lag)
+        self.machines[vm.id] = FakeVm(
+            vm, now + self.provisioning, now + self.list_lag, user_data=order.user_data
+        )
         return self.machines[vm.id]
 
     @contextmanager

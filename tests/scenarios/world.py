@@ -49,6 +49,9 @@ class FakeIdentity:
     def user_data(self, op_id: str) -> str:
         return user_data_for(op_id)
 
+    def public_user_data(self, op_id: str) -> str | None:
+        return user_data_for(op_id)
+
     def host_key(self, op_id: str) -> str | None:
         return FAKE_HOST_KEY
 

@@ -13,7 +13,7 @@ from tests.fakes.cloud import DOCKER_GUID
 from tests.services.laws import check_laws
 from tests.services.meddling import Point, Strike
 from tests.services.stories import needs_attention, perhaps_ordered, somebodys
-from tests.services.world import JANE, JIHOON, OTHER_GUID, FakeIdentity, World
+from tests.services.world import JANE, JIHOON, OTHER_GUID, SECRET, FakeIdentity, World
 
 DONE, FAILED, REFUSED = OperationState.DONE, OperationState.FAILED, OperationState.REFUSED
 
@@ -254,3 +254,41 @@ def test_not_found_at_first_is_not_gone(world: World) -> None:
     world.cloud.fail("get", CloudNotFound("not yet"), times=3)
     world.done("vm web")
     check_laws(world)
+
+
+def test_what_runs_on_a_vm_finds_no_host_key_in_its_user_data(world: World) -> None:
+    """Each container can ask SoftLayer's metadata service for it."""
+    seen: list[str] = []
+    op_id = world.ask("vm web")
+    world.later(timedelta(seconds=60), lambda: seen.extend(_user_data(world)))
+    world.run()
+    assert SECRET in seen[0]
+    assert SECRET not in _user_data(world)[0]
+    assert [vm.request_id for vm in world.cloud.live] == [op_id]
+    check_laws(world)
+
+
+def test_a_host_key_stays_in_the_user_data_until_the_vm_shows_it(world: World) -> None:
+    """It may not have read it yet."""
+    needs_attention(world)
+    assert SECRET in _user_data(world)[0]
+    world.done("vm prepare web")
+    assert SECRET not in _user_data(world)[0]
+
+
+def test_a_vm_is_ready_though_its_user_data_cannot_be_replaced(world: World) -> None:
+    world.cloud.fail("replace_user_data", CloudUnknown("silent"), times=9)
+    op_id = world.done("vm web")
+    assert [vm.request_id for vm in world.cloud.live] == [op_id]
+    assert "still in its user data" in "".join(world.logged.lines)
+    check_laws(world)
+
+
+def test_user_data_that_is_not_replaced_at_first_is_replaced_then(world: World) -> None:
+    world.cloud.fail("replace_user_data", CloudUnknown("silent"), times=2)
+    world.done("vm web")
+    assert SECRET not in _user_data(world)[0]
+
+
+def _user_data(world: World) -> list[str]:
+    return [machine.user_data for machine in world.cloud.machines.values()]

@@ -74,6 +74,9 @@ class FakeIdentity:
         private = f"-----BEGIN OPENSSH {SECRET}-----\n{op_id}\n-----END OPENSSH {SECRET}-----\n"
         return user_data_for(op_id, private, self.host_key(op_id))
 
+    def public_user_data(self, op_id: str) -> str:
+        return user_data_for(op_id)
+
     def host_key(self, op_id: str) -> str:
         return f"ssh-ed25519 AAAA{op_id}"
 
