@@ -31,6 +31,15 @@ function title_of(pid,   line) {
     return line
 }
 
+# All of its words. BusyBox ends a string where its first word ends, so another program reads them.
+function command_of(pid,   command, line) {
+    command = "tr \"\\0\" \" \" <" proc "/" pid "/cmdline"
+    line = ""
+    command | getline line
+    close(command)
+    return line
+}
+
 # The highest process at or above one that is marked. Each is climbed only once.
 function top(pid, marked, known,   path, n, p, found) {
     n = 0
@@ -202,9 +211,10 @@ function decimal(hex,   i, number) {
 
 # sshd names its processes after what they do. Of one connection the highest is counted, unless it
 # has a child that still asks who is there ("[net]", sshd-auth): anybody can get that far. The
-# bot, and each of its replicas, has a process named "ds-bot" below its connection (ssh.py).
+# bot, and each of its replicas, has a process named "ds-bot" below its connection (ssh.py): one that
+# is younger than 10 s and on which nothing else happens may be about to get it.
 # Source: openssh-portable 9.2 to 10.0, sshd.c, sshd-session.c, session.c (setproctitle).
-function logins(   p, title, own, count, n, terminals) {
+function logins(   p, c, title, own, count, n, terminals, uptime, young) {
     for (p in name) {
         if (name[p] == "sshd-auth") { asking[parent[p]]; continue }
         if (name[p] != "sshd" && name[p] != "sshd-session") continue
@@ -214,14 +224,21 @@ function logins(   p, title, own, count, n, terminals) {
         if (title ~ /\[net\]/) { asking[parent[p]]; continue }
         if (title ~ /\[(accepted|preauth)\]/) continue
         sshd[p]
+        if (title ~ /@pts\//) in_use[p]
     }
+    split(text_of(proc "/uptime"), uptime, " ")
+    young = uptime[1] == "" ? started[1] + 1e18 : (uptime[1] - 10) * 100
     own = top(self, sshd, above)
     if (own == "") return "-"
-    for (p in name)
-        if (name[p] == "ds-bot" && (parent[p] in sshd)) ours[top(p, sshd, above)]
+    for (p in name) {
+        c = top(p, sshd, above)
+        if (c == "" || c == own) continue
+        if (name[p] == "ds-bot" && (parent[p] in sshd)) ours[c]
+        else if ((p in in_use) || started[c] < young) busy[c]
+        else if (!(p in sshd) && !(c in busy) && command_of(p) !~ / ds-bot($| )/) busy[c]
+    }
     count = 0
-    for (p in sshd)
-        if (top(p, sshd, above) == p && p != own && !(p in asking) && !(p in ours)) count++
+    for (c in busy) if (!(c in asking) && !(c in ours)) count++
     for (p in name) {  # shells at consoles: /dev/tty*, /dev/ttyS*, /dev/hvc*
         n = int(tty[p] / 256) % 4096
         if ((n == 4 || n == 229) && name[p] ~ /^(ba|da|a|z|k|fi|tc|c)?sh$/) terminals[tty[p]]
@@ -231,14 +248,6 @@ function logins(   p, title, own, count, n, terminals) {
 }
 
 # --- R ---
-
-function is_shiny(pid,   command, line) {
-    command = "tr \"\\0\" \" \" <" proc "/" pid "/cmdline"
-    line = ""
-    command | getline line
-    close(command)
-    return line ~ /shiny-server/
-}
 
 function is_app(pid,   p, n) {  # an R of Shiny Server, which is a program of Node.js
     if (name[pid] != "R" || state[pid] == "Z" || is_named(parent[pid], "^R$")) return 0
@@ -253,7 +262,7 @@ function read_r(   p, r, id) {
     for (p in name) {
         if (name[p] == "rsession" && state[p] != "Z") rsession[p]
         if (name[p] == "rserver") rstudio[container_of(p)]
-        if (name[p] == "shiny-server" || (name[p] ~ /^(node|MainThread)/ && is_shiny(p)))
+        if (name[p] == "shiny-server" || (name[p] ~ /^(node|MainThread)/ && command_of(p) ~ /shiny-server/))
             shiny[container_of(p)]
     }
     for (p in name) {

@@ -54,6 +54,7 @@ class Machine:
         self.proc = self.root / "proc"
         self.groups = self.root / "cgroup"
         self.write("sys/kernel/random/boot_id", "b00t\n")
+        self.write("uptime", "100000.00 12345.00\n")
         times = "cpu  1000 0 500 99999 777 0 0 50 0 0\ncpu0 1 1 1 1 1 1 1 1 1 1\nintr 1 2\n"
         self.write("stat", f"{times}btime {BOOTED_AT.timestamp():.0f}\nprocesses 9\n")
         self.use_v1()

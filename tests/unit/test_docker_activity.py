@@ -408,6 +408,24 @@ def test_our_own_connection_is_no_login(machine: Machine, tools: Tools) -> None:
     assert machine.look(tools).logins == 0
 
 
+def test_a_new_connection_may_be_about_to_say_whose_it_is(machine: Machine, tools: Tools) -> None:
+    """A replica that connects while we look is no login; who does anything is."""
+    now = 100_000 * 100
+    machine.process(910, "sshd", parent=800, title="sshd: root@notty", start=now - 500)
+    machine.process(911, "bash", parent=910, title="bash -c exec sh -c 'x; read -r _' ds-bot")
+    assert machine.look(tools).logins == 0
+
+    machine.process(912, "sftp-server", parent=910, title="sftp-server")
+    assert machine.look(tools).logins == 1
+
+    machine.process(920, "sshd", parent=800, title="sshd: root@pts/0", start=now - 500)
+    machine.process(930, "sshd", parent=800, title="sshd: root [priv]", start=now - 500)
+    assert machine.look(tools).logins == 2
+
+    machine.process(930, "sshd", parent=800, title="sshd: root [priv]", start=now - 1100)
+    assert machine.look(tools).logins == 3
+
+
 @pytest.mark.parametrize(
     ("parent_title", "child", "count"),
     [
