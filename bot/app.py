@@ -34,6 +34,7 @@ from bot.services.containers import RunContainer, StopContainers
 from bot.services.duties import Duties
 from bot.services.engine_questions import EngineQuestions
 from bot.services.fleet import Fleet
+from bot.services.export import ExportWork
 from bot.services.images import PullImages, RemoveImage
 from bot.services.kill import KillContainers
 from bot.services.operations import Act, Operations, Runner
@@ -91,6 +92,7 @@ def acts(
         "stop": StopContainers(fleet, vms, policy),
         "kill": KillContainers(fleet, vms, policy),
     }
+        "export": ExportWork(use),
 
 
 class Core:

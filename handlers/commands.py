@@ -142,6 +142,11 @@ def _containers() -> tuple[Command, ...]:
                 takes_vm=True, is_question=True),
         Command("stop", ("stop",), Text("Stop containers; their files stay"), "stop 5c061b59b648",
                 params=(ids,), takes_vm=True),
+        Command("export", ("export",), Text("Get the work of your RStudio as an archive"),
+                "export rstudio", takes_vm=True,
+                params=(Param("id", "CONTAINER|APP", container, is_optional=True),),
+                flags=(Flag("here", "", Text("post it here, where others can read it, too")),
+                       Flag("private", "", Text("send it to you alone")))),
         Command("kill", ("kill",), Text("Kill and remove containers"), "kill 5c061b59b648",
                 params=(ids,), takes_vm=True, confirm=_kills),
     )  # fmt: skip

@@ -151,6 +151,19 @@ def choices_of(vms: Sequence[Vm], command: str) -> list[Choice]:
     ]
 
 
+def export_row(reports: Sequence[VmReport], language: str) -> list[Block]:
+    """A button per VM that is ready, which sends the person their work on it."""
+    buttons = [
+        Button(
+            Text("Export work on {vm}", vm=report.vm.hostname),
+            value=f"export on {report.vm.hostname}",
+        )
+        for report in reports[:20]
+        if report.vm.state is VmState.READY
+    ]
+    return [actions(buttons, language)] if buttons else []
+
+
 def cancel_row(reports: Sequence[VmReport], language: str) -> list[Block]:
     """A button per VM that cancels it, after asking."""
     buttons = [

@@ -21,6 +21,7 @@ from bot.replies.texts import escape, say, spoken
 
 _MOST_READ = 10  # addresses that a notification says
 _MOST_SHOWN = 700  # characters of a log that are shown in a message
+_KB = Decimal(1_000)
 _MB = Decimal(1_000_000)
 _GB = Decimal(1_000_000_000)
 _DAY = timedelta(days=1)
@@ -99,9 +100,13 @@ def urls_reply(links: Sequence[tuple[str, Link]], language: str, turning: Turnin
 
 
 def size(count: int) -> str:
-    """Bytes as engines write them: `122.2 MB`, `2.088 GB`."""
+    """Bytes as engines write them: `14.3 kB`, `122.2 MB`, `2.088 GB`."""
     if count >= _GB:
         return f"{(Decimal(count) / _GB).quantize(Decimal('0.001'))} GB"
+    if count < _KB:
+        return f"{count} B"
+    if count < _MB:
+        return f"{(Decimal(count) / _KB).quantize(Decimal('0.1'))} kB"
     return f"{(Decimal(count) / _MB).quantize(Decimal('0.1'))} MB"
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.models import Text
-from bot.replies.answers import VmReport, cancel_row, containers_reply
+from bot.replies.answers import VmReport, cancel_row, containers_reply, export_row
 from bot.replies.blocks import DIVIDER, HOME_PAGE, Button, actions, context, section
 from bot.replies.pages import IN_HOME, Turning
 from bot.replies.texts import say
@@ -34,5 +34,6 @@ def home_view(
         turning = Turning(str, page, HOME_PAGE)
         blocks = containers_reply(reports, now, language, turning, IN_HOME).blocks
         starts = [Button(Text("{app}", app=title), value=word) for word, title in programs.items()]
-        blocks = [*blocks, DIVIDER, actions(starts[:5], language), *cancel_row(reports, language)]
+        rows = [*export_row(reports, language), *cancel_row(reports, language)]
+        blocks = [*blocks, DIVIDER, actions(starts[:5], language), *rows]
     return {"type": "home", "blocks": [*blocks, context(f"{hint} · {seen}")]}

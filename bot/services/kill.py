@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.models import Operation, Text
-from bot.services.fleet import APP, Fleet
+from bot.replies.blocks import Button
+from bot.services.export import export_button
+from bot.services.fleet import APP, OWNER, Fleet
 from bot.services.recorded import Json
 from bot.services.work import Failed, Outcome, Watch, Work
 from bot.store import VmStore
@@ -34,6 +36,7 @@ class KillContainers:
                     "name": one.container.name,
                     "image": one.container.image,
                     "app": one.container.labels.get(APP, ""),
+                    "owner": one.container.labels.get(OWNER, ""),
                 }
                 for one in located
             ]
@@ -50,12 +53,7 @@ class KillContainers:
                 partial(self._kill, target),
             )  # fmt: skip
         names = [target["name"] for target in admitted["targets"]]
-        kept = {
-            path
-            for target in admitted["targets"]
-            if target["app"] in self.policy.catalog
-            for path in list(self.policy.catalog[target["app"]].homes.values())[:1]
-        }
+        kept = {path for target in admitted["targets"] for path in self._homes(target)[:1]}
         if kept:
             return Outcome(
                 Text(
@@ -63,7 +61,8 @@ class KillContainers:
                     " again when you start the same program.",
                     names=names,
                     folders=sorted(kept),
-                )
+                ),
+                self._exports(work.op, admitted["targets"]),
             )
         return Outcome(Text("Killed and removed: {names}.", names=names))
 
@@ -71,9 +70,30 @@ class KillContainers:
         """Nothing was reserved."""
 
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
-        return Outcome(
-            Text("See what still runs with `{command} ps`.", command=self.policy.command)
+        vm = f" on {op.args['vm']}" if op.args.get("vm") else ""
+        again = Button(
+            Text("Try again"),
+            value=f"kill {' '.join(op.args['ids'])}{vm}",
+            style="danger",
+            confirm=Text("Kill this container? What it holds outside a volume is lost."),
         )
+        return Outcome(
+            Text("See what still runs with `{command} ps`.", command=self.policy.command), (again,)
+        )
+
+    def _exports(self, op: Operation, targets: list[Json]) -> tuple[Button, ...]:
+        """A button for each VM where work of the person's own is left."""
+        apps = {
+            target["vm"]: target["app"]
+            for target in targets
+            if target["owner"] == op.caller.user_id and self._homes(target)
+        }
+        vms = [(app, self.vms.get(vm)) for vm, app in apps.items()]
+        return tuple(export_button(app, vm, is_only=len(vms) == 1) for app, vm in vms)
+
+    def _homes(self, target: Json) -> list[str]:
+        app = self.policy.catalog.get(target["app"])
+        return list(app.homes.values()) if app is not None else []
 
     def _kill(self, target: Json, watch: Watch) -> Json:
         """Until it is gone; gone already is success."""

@@ -179,11 +179,18 @@ class Work:
             return Picture(name, alt)
         return Picture(self._chat.upload(name, content, plain(alt, self.language)), alt)
 
-    def share(self, name: str, content: bytes, comment: Text) -> None:
-        """Put a file into the card's thread; asked for once. Raises ChatRefused, ChatUnknown."""
+    def share(self, name: str, content: bytes, comment: Text, *, alone: bool = False) -> None:
+        """Put a file into the card's thread; asked for once. Raises ChatRefused, ChatUnknown.
+
+        alone: into the direct conversation with the person, where nobody else sees it.
+        """
         if self._message is not None:
-            place, words = self._message, say(comment, self.language)
-            self._chat.share(place.channel_id, place.ts, name, content, words)
+            channel_id, thread_ts = self._place(alone)
+            self._chat.share(channel_id, thread_ts, name, content, say(comment, self.language))
+
+    def is_shared(self, name: str, since: datetime, *, alone: bool = False) -> bool:
+        """Whether a file of that name is there. Raises ChatRefused, ChatUnknown."""
+        return self._message is not None and self._chat.shared(*self._place(alone), name, since)
 
     def finish(self, state: OperationState, outcome: Outcome) -> None:
         """Show how it ended, whatever it takes, and close the operation."""
@@ -250,6 +257,13 @@ class Work:
         return {"at": self.clock.now().isoformat(), "attempt": self._journal.attempt}
 
     def _attempt(self, name: str, act: Callable[[Watch], Any], watch: Watch) -> Json:
+    def _place(self, alone: bool) -> tuple[str, str | None]:
+        """Channel and thread for a file."""
+        assert self._message is not None
+        if alone:
+            return self._chat.open_dm(self.op.caller.user_id), None
+        return self._message.channel_id, self._message.ts
+
         self._show()  # only what is really done: a replay must not draw over the final state
         try:
             ended: Json = {"value": act(watch)}

@@ -28,6 +28,7 @@ def check_laws(world: World, *, may_be_given_up: bool = False) -> None:
         nothing_is_left_half_way(world)
         a_refusal_changed_nothing(world)
         every_end_is_told_once(world)
+        no_file_is_sent_twice(world)
         no_secret_is_written(world)
     if not may_be_given_up:
         assert world.given_up == [], "an operation ended in 'something unexpected happened'"
@@ -115,6 +116,12 @@ def every_end_is_told_once(world: World) -> None:
         assert has_cross == (op.state is OperationState.FAILED), f"{where}: {shown}"
         if has_cross:
             assert op_id in shown, f"the card of {where} names no incident"
+
+
+def no_file_is_sent_twice(world: World) -> None:
+    """Each file is in its place once, whoever died while it was sent."""
+    sent = Counter((each.channel_id, each.thread_ts, each.file.name) for each in world.chat.shares)
+    assert all(count == 1 for count in sent.values()), f"sent twice: {sent}"
 
 
 def no_secret_is_written(world: World) -> None:

@@ -132,6 +132,16 @@ def r_that_draws(world: World) -> None:
     world.has_vm("web")
 
 
+def saved_work(world: World) -> None:
+    """An RStudio whose container is gone, and what was written in it."""
+    world.has_vm("web")
+    world.done("rstudio")
+    with world.meddling.off():
+        [container] = world.machines()[0]._list(True, None)
+    world.done(f"kill {container.short_id}")
+    world.machines()[0].volumes["ds-u0jane-workspace"]["thesis.R"] = b"x <- 1"
+
+
 STORIES = [
     Story("vm", lambda world: [world.ask("vm web")], list_lag=LAG),
     Story("vm plain", lambda world: [world.ask("vm web --image plain")]),
@@ -154,6 +164,10 @@ STORIES = [
     Story("r", lambda world: [world.ask("r --keep plot(1)")], r_that_draws,
           skip=("identity.", "cloud.", "vms.", "hosts.")),
     Story("kill two", kill_both, two_containers),
+    Story("export", lambda world: [world.ask("export rstudio --here")], saved_work,
+          skip=("identity.", "cloud.")),
+    Story("export to one alone", lambda world: [world.ask("export --private")], saved_work,
+          skip=("identity.", "cloud.", "host", "vms.", "operations.")),
     Story("two people at once",
           lambda world: [world.ask("vm web", JANE), world.ask("vm web", JIHOON)],
           skip=("host", "identity.", "cloud.get")),
