@@ -29,12 +29,13 @@ from bot.models import Operation
 from bot.ports import Chat, Clock, Cloud, ContainerHosts, Web
 from bot.schedule import Schedule
 from bot.services.apps import RunApp
+from bot.services.buttons import UsedButtons
 from bot.services.caretaker import Caretaker
 from bot.services.containers import RunContainer, StopContainers
 from bot.services.duties import Duties
 from bot.services.engine_questions import EngineQuestions
-from bot.services.fleet import Fleet
 from bot.services.export import ExportWork
+from bot.services.fleet import Fleet
 from bot.services.images import PullImages, RemoveImage
 from bot.services.kill import KillContainers
 from bot.services.operations import Act, Operations, Runner
@@ -48,7 +49,7 @@ from bot.services.vm_order import OrderVm
 from bot.services.vm_prepare import Identity as VmOrderIdentity
 from bot.services.vm_prepare import Preparation, PrepareVm
 from bot.services.vm_use import VmUse
-from bot.store import LocalStore, OperationStore, VmStore, open_database
+from bot.store import ClickStore, LocalStore, OperationStore, VmStore, open_database
 from config.settings import Policy, Settings, missing_for_serve
 from handlers.answers import Answers
 from handlers.boundary import Boundary
@@ -91,8 +92,8 @@ def acts(
         "run": RunContainer(use),
         "stop": StopContainers(fleet, vms, policy),
         "kill": KillContainers(fleet, vms, policy),
-    }
         "export": ExportWork(use),
+    }
 
 
 class Core:
@@ -154,6 +155,11 @@ class Core:
             policy.access,
             policy.command,
             self.grammar.choice,
+            UsedButtons(
+                ClickStore(engine),
+                chat,
+                lambda op, click: self.boundary.take_button_away(op, click),
+            ),
             ended=self._refresh_home if refreshes_homes else lambda op: None,
         )
         self.runner = Duties(self.caretaker.duties, runner, self.operation_store, clock)

@@ -18,10 +18,11 @@ from datetime import timedelta
 from bot.access import Rules, require_member
 from bot.errors import BotError, ChatError, ChatRefused, UserError, WrongName
 from bot.metrics import COMMANDS
-from bot.models import Caller, Text
+from bot.models import Caller, Click, Operation, Text
 from bot.ports import Chat, Clock
 from bot.replies import answers, modals
 from bot.replies.blocks import Drawing, Reply
+from bot.replies.used import repainted
 from bot.services.names import corrected
 from bot.services.operations import Operations
 from bot.services.questions import Questions
@@ -49,7 +50,8 @@ class Typed:
     key: str
     response_url: str | None  # None: on the Home tab there is none
     is_click: bool = False
-    replaces_buttons: bool = False  # the answer takes the place of the message with the button
+    click: Click | None = None  # on a message
+    replaces: bool = False  # an answer takes the place of the message with the button
 
 
 class Boundary:
@@ -106,11 +108,10 @@ class Boundary:
             typed.key,
             typed.response_url,
             is_click=typed.is_click,
+            click=typed.click,
         )
         outcome = "recorded" if recorded else "repeated"
         COMMANDS.labels(understood.command.name, outcome).inc()
-        if typed.replaces_buttons:
-            self._later(lambda: self._use_up_buttons(typed))
 
     def show_password(self, caller: Caller, trigger_id: str, value: str) -> None:
         """Open a modal with a container's password, for its owner."""
@@ -153,7 +154,7 @@ class Boundary:
             require_member(typed.caller, member, self._rules)
             reply = answer(language)
             self._share(typed.caller, reply)
-            replaces = typed.replaces_buttons
+            replaces = typed.replaces
         except BotError as error:
             reply = self._refusal(error, language)
         except Exception:
@@ -209,10 +210,33 @@ class Boundary:
         shown = error if isinstance(error, UserError) else UserError(error.text)
         return answers.refusal_reply(shown, self._grammar.slash, language)
 
-    def _use_up_buttons(self, typed: Typed) -> None:
-        language = self._chat.member(typed.caller.user_id).language
-        chosen = answers.chosen_reply(f"{self._grammar.slash} {typed.line}", language)
-        self._send(typed, chosen, replaces=True)
+    # --- used buttons ---
+
+    def take_button_away(self, op: Operation, click: Click) -> None:
+        """In a message that one person sees: a list is shown as it is now, all else is replaced."""
+        if op.response_url is not None:
+            try:
+                self._later(lambda: self._take_button_away(op, click))
+            except RuntimeError:  # we are closing; such messages are gone after a reload anyway
+                log.info("a button of %s stays: closing", op.id)
+
+    def _take_button_away(self, op: Operation, click: Click) -> None:
+        language = self._chat.member(op.caller.user_id).language
+        reply = answers.chosen_reply(f"{self._grammar.slash} {click.value}", language)
+        if click.listed:
+            try:
+                reply = self._list_again(op.caller, click, language)
+            except BotError as error:
+                log.info("the list of %s is not shown again: %s", op.id, error)
+        assert op.response_url is not None
+        self._chat.respond(op.response_url, reply.text, reply.blocks, replace=True)
+
+    def _list_again(self, caller: Caller, click: Click, language: str) -> Reply:
+        understood = self._grammar.parse(click.listed)
+        if not understood.command.is_question:
+            raise UserError(Text("That button does not work any more."))
+        reply = self._answers.reply(understood, caller, language)
+        return Reply(reply.text, repainted(reply.blocks, [click], language))
 
     # --- App Home ---
 

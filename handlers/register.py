@@ -8,8 +8,9 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
-from bot.models import Caller
+from bot.models import Caller, Click, MessageRef
 from bot.replies.blocks import CHOOSE, HOME_PAGE, OPEN, PAGE, PASSWORD, RUN
+from bot.replies.pages import command_of
 from handlers.boundary import Boundary, Typed
 
 
@@ -33,7 +34,7 @@ def register(app: App, boundary: Boundary, command: str) -> None:
 
     @app.action(_numbered(PAGE))
     def on_page(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
-        boundary.take(replace(_clicked(body, action), replaces_buttons=True))
+        boundary.take(replace(_clicked(body, action), click=None, replaces=True))
         ack()
 
     @app.action(_numbered(HOME_PAGE))
@@ -73,15 +74,35 @@ def _typed(body: dict[str, Any]) -> Typed:
 
 
 def _clicked(body: dict[str, Any], action: dict[str, Any]) -> Typed:
-    caller = _clicker(body)
+    caller, click = _clicker(body), _click(body, action)
     return Typed(
         line=action.get("value", ""),
         caller=caller,
         key=f"{caller.team_id}:{body['trigger_id']}",
         response_url=body.get("response_url") or None,
         is_click=True,
-        replaces_buttons=action["action_id"].startswith(CHOOSE)
-        and bool(body.get("container", {}).get("is_ephemeral")),
+        click=click,
+        replaces=click is not None and click.is_answer and click.is_private,
+    )
+
+
+def _click(body: dict[str, Any], action: dict[str, Any]) -> Click | None:
+    """The click on a message, as Slack describes it; None on the Home tab."""
+    place = body.get("container", {})
+    if not place.get("message_ts"):
+        return None
+    message = body.get("message", {})
+    block_id = action.get("block_id", "")
+    return Click(
+        message=MessageRef(place["channel_id"], place["message_ts"]),
+        value=action.get("value", ""),
+        label=action.get("text", {}).get("text", ""),
+        block_id=block_id,
+        is_answer=action["action_id"].startswith(CHOOSE),
+        is_private=bool(place.get("is_ephemeral")),
+        listed=command_of(block_id),
+        text=message.get("text", ""),
+        blocks=message.get("blocks", []),
     )
 
 

@@ -19,6 +19,7 @@ MAX_TEXT = 3500  # of a message; chat.update refuses more than 4,000
 MAX_BUTTON = 75
 MAX_BUTTON_VALUE = 2000
 MAX_ACTIONS = 25
+MAX_BLOCK_ID = 255
 MAX_ALT = 1900  # of a picture; Slack's limit is 2,000
 MAX_BLOCKS = 50
 MAX_MESSAGE = 11_500

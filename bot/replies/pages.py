@@ -7,11 +7,13 @@ is turned to shows how things are then.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.models import Text
 from bot.replies.blocks import (
+    MAX_BLOCK_ID,
     MAX_BLOCKS,
     MAX_MESSAGE,
     MAX_SECTION,
@@ -34,6 +36,7 @@ WITH_BUTTONS = 20
 
 ANY = 1_000_000
 _SECTION_SIGNS = 120  # of JSON around the text of a section
+_ID = 80  # characters of JSON for a usual id
 _NUMBERS = 999  # stands for any page while room is kept for the buttons
 
 
@@ -73,7 +76,9 @@ class Room:
         return Room(self.blocks - len(blocks), self.chars - sum(_size(each) for each in blocks))
 
 
-IN_MESSAGE = Room(MAX_BLOCKS, MAX_MESSAGE)
+IN_MESSAGE = Room(MAX_BLOCKS - 1, MAX_MESSAGE)
+"""One block stays free for who pressed which button."""
+
 IN_HOME = Room(85, 100_000)
 """Slack takes 100 blocks and 250 kB; the rest is for what stands below the list."""
 
@@ -101,12 +106,32 @@ def list_reply(
         if len(pages) <= layout.most:
             break
     page = min(max(turning.page, 1), len(pages))
-    blocks = [title, *_blocks(pages[page - 1]), *last]
-    if len(pages) == 1:
-        return Reply(spoken(summary), blocks)
-    where = _where(page, len(pages), language)
-    blocks += _turn(turning, page, len(pages), language)
-    return Reply(spoken(f"{summary}. {where}"), blocks)
+    shown = [title, *_blocks(pages[page - 1]), *last]
+    heard = summary
+    if len(pages) > 1:
+        heard = f"{summary}. {_where(page, len(pages), language)}"
+        shown += _turn(turning, page, len(pages), language)
+    return Reply(spoken(heard), _marked(shown, turning.value(page)))
+
+
+def command_of(block_id: str) -> str:
+    """The command of the list that a block with buttons is of; empty when it is of none.
+
+    Of a message that one person sees, Slack tells no more about a click than this.
+    """
+    found = re.fullmatch(r"list:[0-9]+:(.+)", block_id)
+    return found[1] if found else ""
+
+
+def _marked(blocks: Sequence[Block], command: str) -> list[Block]:
+    """The blocks, those with buttons under an id that says which list they are of."""
+    return [
+        each | {"block_id": block_id}
+        if ("accessory" in each or each["type"] == "actions")
+        and len(block_id := f"list:{i}:{command}") <= MAX_BLOCK_ID
+        else each
+        for i, each in enumerate(blocks)
+    ]
 
 
 def _where(page: int, count: int, language: str) -> str:
@@ -192,4 +217,5 @@ class _Page:
 
 
 def _size(block: Block) -> int:
-    return len(json.dumps(block, ensure_ascii=False)) + 2
+    """Of a block as JSON, with the id that it may be given."""
+    return len(json.dumps(block, ensure_ascii=False)) + 2 + _ID

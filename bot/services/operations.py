@@ -24,6 +24,7 @@ from bot.models import (
     LOCAL_TEAM,
     Caller,
     Choice,
+    Click,
     MessageRef,
     Operation,
     OperationState,
@@ -32,6 +33,7 @@ from bot.models import (
 from bot.ports import Chat, Clock, Engines, Journal
 from bot.replies.answers import refusal_reply
 from bot.replies.card import Card
+from bot.services.buttons import UsedButtons
 from bot.services.names import Offer, corrected
 from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Work, post_unless_there, tell_end
@@ -109,10 +111,12 @@ class Operations:
         response_url: str | None,
         *,
         is_click: bool = False,
+        click: Click | None = None,
     ) -> str | None:
         """Write a request down for good, then have it started; gives the operation's id.
 
-        None: it is known already. Fast enough to be called before an ack.
+        None: it is known already. Fast enough to be called before an ack. is_click: a second one
+        within seconds is the same wish. click: on a message, whose button is then used up.
         """
         op = Operation(
             id=operation_id(key),
@@ -122,7 +126,8 @@ class Operations:
             requested_at=self._clock.now(),
             response_url=response_url,
         )
-        if not self._store.record(op, unless_within=DOUBLE_CLICK if is_click else None):
+        within = DOUBLE_CLICK if is_click else None
+        if not self._store.record(op, unless_within=within, click=click):
             log.info("operation %s was asked for again", op.id)
             return None
         self._waiting.put(op.id)
@@ -212,6 +217,7 @@ class Runner:
         rules: Rules,
         command: str,
         offer: Offer,
+        buttons: UsedButtons,
         ended: Callable[[Operation], None] = lambda op: None,
     ) -> None:
         self._acts = acts
@@ -221,6 +227,7 @@ class Runner:
         self._rules = rules
         self._command = command
         self._offer = offer
+        self._buttons = buttons
         self._ended = ended
 
     def run(self, op_id: str, journal: Journal) -> None:
@@ -235,7 +242,15 @@ class Runner:
             self._refuse(op, journal, admitted["refusal"], who["language"])
             self._end(op, OperationState.REFUSED)
             return
-        work = Work(op, journal, self._chat, self._clock, self._store, who["language"])
+        work = Work(
+            op,
+            journal,
+            self._chat,
+            self._clock,
+            self._store,
+            who["language"],
+            repaint=self._buttons.repaint,
+        )
         try:
             work.open_card(act.title(op))
         except ChatRefused as error:
@@ -244,15 +259,16 @@ class Runner:
             self._refuse(op, journal, _refusal(error), who["language"])
             self._end(op, OperationState.REFUSED)
             return
+        self._buttons.begun(op, journal, who["language"])
+        state = OperationState.DONE
         try:
             outcome = act.carry_out(work, admitted["value"])
         except Failed as failure:
-            advice = act.after_failure(op, admitted["value"], failure)
-            work.finish(OperationState.FAILED, _told(op, failure, advice))
-            self._ended(op)
-        else:
-            work.finish(OperationState.DONE, outcome)
-            self._ended(op)
+            state = OperationState.FAILED
+            outcome = _told(op, failure, act.after_failure(op, admitted["value"], failure))
+        self._buttons.ended(op, journal, state, who["language"])
+        work.finish(state, outcome)
+        self._ended(op)
 
     def give_up(self, op_id: str, error: BaseException) -> None:
         """The engine has tried an operation several times, and each time it broke unexpectedly.
@@ -282,7 +298,15 @@ class Runner:
             buttons=outcome.buttons,
         )
         try:
-            tell_end(self._chat, op, self._card_of(op), card, self._clock.now(), self._language(op))
+            tell_end(
+                self._chat,
+                op,
+                self._card_of(op),
+                card,
+                self._clock.now(),
+                self._language(op),
+                self._buttons.repaint,
+            )
         except ChatRefused:  # it will not be otherwise later
             log.exception("operation %s: its end could not be told", op_id)
         self._end(op, OperationState.FAILED)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from bot.errors import BotError, ChatRefused, OutsideError
 from bot.models import Channel, MessageRef, Operation, OperationState, Text
-from bot.ports import Chat, Clock, Journal
+from bot.ports import Blocks, Chat, Clock, Journal
 from bot.replies.blocks import Button, Picture, Reply
 from bot.replies.card import Card, Phase, PhaseState, card_reply
 from bot.replies.texts import plain, say
@@ -25,6 +25,7 @@ from bot.store import OperationStore
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Repaint = Callable[[MessageRef, Blocks, str], Blocks]
 
 _NOT_YET = "invalid_blocks"
 """What Slack says of a block with a file that it has not looked at yet (slack.md §5)."""
@@ -138,13 +139,16 @@ class Work:
         clock: Clock,
         store: OperationStore,
         language: str,
+        repaint: Repaint = lambda message, blocks, language: blocks,
     ) -> None:
+        """repaint: gives a message's blocks without the buttons that were used."""
         self.op = op
         self.clock = clock
         self.language = language
         self._journal = journal
         self._chat = chat
         self._store = store
+        self._repaint = repaint
         self._card = Card(Text("…"), op.caller.user_id, op.requested_at)
         self._message: MessageRef | None = None
         self._check_stopped: Callable[[], None] = lambda: None
@@ -253,10 +257,6 @@ class Work:
         )
         return self._conclude(name, title, ended)
 
-    def _begin(self) -> Json:
-        return {"at": self.clock.now().isoformat(), "attempt": self._journal.attempt}
-
-    def _attempt(self, name: str, act: Callable[[Watch], Any], watch: Watch) -> Json:
     def _place(self, alone: bool) -> tuple[str, str | None]:
         """Channel and thread for a file."""
         assert self._message is not None
@@ -264,6 +264,10 @@ class Work:
             return self._chat.open_dm(self.op.caller.user_id), None
         return self._message.channel_id, self._message.ts
 
+    def _begin(self) -> Json:
+        return {"at": self.clock.now().isoformat(), "attempt": self._journal.attempt}
+
+    def _attempt(self, name: str, act: Callable[[Watch], Any], watch: Watch) -> Json:
         self._show()  # only what is really done: a replay must not draw over the final state
         try:
             ended: Json = {"value": act(watch)}
@@ -320,7 +324,15 @@ class Work:
     def _show_final(self) -> Json:
         if self._card.pictures and self._message is not None:
             self._wait_for_pictures(self._message)
-        tell_end(self._chat, self.op, self._message, self._card, self.clock.now(), self.language)
+        tell_end(
+            self._chat,
+            self.op,
+            self._message,
+            self._card,
+            self.clock.now(),
+            self.language,
+            self._repaint,
+        )
         return {}
 
     def _wait_for_pictures(self, message: MessageRef) -> None:
@@ -344,12 +356,13 @@ def tell_end(
     card: Card,
     now: datetime,
     language: str,
+    repaint: Repaint,
 ) -> None:
     """Show an operation's final state on its card; in a new direct message if the card is gone."""
     reply = card_reply(card, now, language)
     if message is not None:
         try:
-            chat.update(message, reply.text, reply.blocks)
+            chat.update(message, reply.text, repaint(message, reply.blocks, language))
             return
         except ChatRefused as error:
             log.warning("operation %s: its card is gone: %s", op.id, error.code)
