@@ -198,7 +198,7 @@ class SoftLayerCloud:
         """As the port says. The VM's configuration drive keeps what it was made with.
 
         Raises CloudNotFound, CloudRefused.
-        Source: SLDN SoftLayer_Virtual_Guest::setUserMetadata; softlayer-python 6.2.9, managers/vs.py.
+        Source: SLDN SoftLayer_Virtual_Guest::setUserMetadata, as softlayer-python 6.2.9 calls it.
         """
         self._act_on(vm_id, "setUserMetadata", [user_data])
 

@@ -96,6 +96,17 @@ def kill_both(world: World) -> list[str]:
     return [world.ask(f"kill {' '.join(ids)}")]
 
 
+def stop_both(world: World) -> list[str]:
+    with world.meddling.off():
+        ids = [one.short_id for one in world.hosts.at("192.0.2.1")._list(True, None)]
+    return [world.ask(f"stop {' '.join(ids)}")]
+
+
+def a_pulled_image(world: World) -> None:
+    world.has_vm("web")
+    world.done("pull rocker/shiny")
+
+
 def cancelled_during_boot(world: World) -> list[str]:
     asked = [world.ask("vm web")]
     world.later(timedelta(seconds=30), lambda: asked.append(world.ask("vm cancel web")))
@@ -164,6 +175,9 @@ STORIES = [
     Story("r", lambda world: [world.ask("r --keep plot(1)")], r_that_draws,
           skip=("identity.", "cloud.", "vms.", "hosts.")),
     Story("kill two", kill_both, two_containers),
+    Story("stop two", stop_both, two_containers, skip=("chat.", "operations.")),
+    Story("rmi", lambda world: [world.ask("rmi rocker/shiny")], a_pulled_image,
+          skip=("chat.", "operations.")),
     Story("export", lambda world: [world.ask("export rstudio --here")], saved_work,
           skip=("identity.", "cloud.")),
     Story("export to one alone", lambda world: [world.ask("export --private")], saved_work,
