@@ -85,7 +85,6 @@ class FollowUp:
         self.errands.ask("idle clear", args, f"{vm.op_id}:{mark.number}", vm.channel_id)
 
     def _act_all(self, found: Sequence[Assessed], is_sure: bool, counts: Counter[str]) -> None:
-        self.stores.findings.over("would")
         reaps = [each for each in found if each.step.kind is StepKind.REAP]
         may_reap = is_sure and self._is_within_cap(reaps, len(found))
         for each in found:
@@ -94,9 +93,8 @@ class FollowUp:
             except Exception:
                 counts["failed"] += 1
                 log.exception("%s: nothing could be done about it", each.vm.hostname)
-        for about in ("blind", "age"):
-            keys = {_escalation(each) for each in found if each.step.about == about}
-            self.stores.findings.keep_only(about, keys)
+        keys = {_escalation(each) for each in found if each.step.about}
+        self.stores.findings.keep_only({"blind", "age", "would"}, keys)
 
     def _act(self, one: Assessed, is_sure: bool, may_reap: bool, counts: Counter[str]) -> None:
         match one.step.kind:

@@ -72,9 +72,7 @@ class Repair:
         except ListLost as lost:
             self._tell_lost(lost)
             raise
-        self.findings.over("list")
-        for kind in Kind:
-            self.findings.keep_only(kind, {each.key for each in found if each.kind is kind})
+        self.findings.keep_only({"list", *Kind}, {each.key for each in found})
         for each in found:
             self._see_to_one(each)
         return Counter(each.kind for each in found)

@@ -57,7 +57,7 @@ class Sweep:
         fresh = [each for each in found if self.stores.watch.put(each.row)]
         counts.update(f"vm {each.verdict.use}" for each in found)
         self.follow_up.act(fresh, counts, is_sure=is_sure)
-        self._forget()
+        self.stores.watch.forget()
         show_sweep(counts)
         return counts
 
@@ -114,6 +114,3 @@ class Sweep:
         except Exception:  # one VM's trouble is not the next one's
             log.exception("%s could not be judged", known.vm.hostname)
             return None
-
-    def _forget(self) -> None:
-        self.stores.watch.forget({vm.op_id for vm in self.stores.vms.live()})

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.store.tables import findings, switches, ticks, vm_watch
+from bot.store.tables import findings, switches, ticks, vm_watch, vms
 
 Json = dict[str, Any]
 
@@ -59,13 +59,11 @@ class WatchStore:
         )
         return _put(self._engine, newer, vm_watch, asdict(row))
 
-    def forget(self, live: Collection[str]) -> int:
-        """Delete what was seen of all other VMs; gives their number."""
-        known = set(self.all()) - set(live)
+    def forget(self) -> None:
+        """Delete what was seen of VMs that are no more."""
+        live = sa.select(vms.c.op_id).where(vms.c.is_live)
         with self._engine.begin() as connection:
-            for vm in known:
-                connection.execute(vm_watch.delete().where(vm_watch.c.vm == vm))
-        return len(known)
+            connection.execute(vm_watch.delete().where(vm_watch.c.vm.not_in(live)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +103,13 @@ class FindingStore:
         with self._engine.begin() as connection:
             connection.execute(findings.delete().where(findings.c.key == key))
 
-    def keep_only(self, family: str, keys: Collection[str]) -> None:
-        """Of the findings whose key begins with `family:`, all others are over."""
-        is_one = findings.c.key.startswith(f"{family}:", autoescape=True)
+    def keep_only(self, families: Collection[str], keys: Collection[str]) -> None:
+        """Of the findings whose key is, or begins with, `family:`, all others are over."""
         with self._engine.connect() as connection:
-            known = set(connection.scalars(sa.select(findings.c.key).where(is_one)))
+            known = set(connection.scalars(sa.select(findings.c.key)))
         for key in known - set(keys):
-            self.over(key)
+            if key.split(":")[0] in families:
+                self.over(key)
 
 
 @dataclass(frozen=True, slots=True)

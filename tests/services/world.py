@@ -49,7 +49,15 @@ from bot.ports import Journal
 from bot.services.operations import Request
 from bot.services.release import Saved
 from bot.services.work import Watch, Work
-from bot.store import OperationStore, VmStore, open_database
+from bot.store import (
+    FindingStore,
+    MarkStore,
+    OperationStore,
+    SwitchStore,
+    VmStore,
+    WatchStore,
+    open_database,
+)
 from config.idle import IdlePolicy
 from config.settings import Policy, load_policy
 from handlers.commands import grammar as grammar_of
@@ -65,6 +73,17 @@ GENERAL = "C0GENERAL"
 OTHER_GUID = "0F0E0D0C-1111-4222-8333-444455556666"
 DOWN = timedelta(seconds=5)  # from a death to the next start
 SECRET = "PRIVATE KEY"
+
+
+_KEPT = {
+    "MarkStore": MarkStore,
+    "WatchStore": WatchStore,
+    "FindingStore": FindingStore,
+    "SwitchStore": SwitchStore,
+}
+"""What the reaper remembers, as its wiring names it."""
+
+log = logging.getLogger(__name__)
 
 
 class FakeIdentity:
@@ -192,13 +211,20 @@ class World:
         return op_id
 
     def sweep(self) -> Counter[str]:
-        """Look at every VM, as at a tick of now, and let what follows be begun."""
-        counts = self.core.caretaker.sweep.run(self.sim.now())
-        self.begin()
-        return counts or Counter()
+        """Look at every VM, as at a tick of now, and let what follows be begun by `run`.
 
-    def begin(self) -> None:
-        """Start what the bot has asked of itself."""
+        Gives what it counted; nothing when it broke, which the schedule logs and no more.
+        """
+        counts: Counter[str] = Counter()
+        self.sim.spawn(lambda: self._swept(counts))
+        self.run(timedelta(0))
+        return counts
+
+    def _swept(self, counts: Counter[str]) -> None:
+        try:
+            counts.update(self.core.caretaker.sweep.run(self.sim.now()) or {})
+        except Exception:
+            log.exception("the sweep failed")
         with self.meddling.off():
             unfinished = self.core.operation_store.unfinished()
         for op_id in unfinished:
@@ -298,7 +324,14 @@ class World:
             "OperationStore": lambda engine: meddling.with_(OperationStore(engine), "operations"),
             "VmStore": lambda engine: meddling.with_(VmStore(engine), "vms"),
         }
-        with patch.multiple("bot.app", **watched):  # type: ignore[call-overload]
+        kept = {
+            name: lambda engine, store=store, name=name: meddling.with_(store(engine), name)
+            for name, store in _KEPT.items()
+        }
+        with (
+            patch.multiple("bot.app", **watched),  # type: ignore[call-overload]
+            patch.multiple("bot.services.caretaker", **kept),  # type: ignore[call-overload]
+        ):
             return Core(
                 self.policy,
                 self._url,

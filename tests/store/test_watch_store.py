@@ -8,9 +8,10 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
-from bot.store import FindingStore, Noted, Switch, SwitchStore, WatchRow, WatchStore
+from bot.store import FindingStore, Noted, Switch, SwitchStore, VmStore, WatchRow, WatchStore
 from tests.store.conftest import NOW
 from tests.store.racing import at_once
+from tests.store.test_vm_store import _vm
 
 MINUTE = timedelta(minutes=1)
 RACERS = 8
@@ -58,10 +59,14 @@ def test_of_looks_at_once_the_newest_stays(watch: WatchStore) -> None:
     assert stayed is not None and outcomes[rows.index(stayed)] is True
 
 
-def test_what_is_gone_is_forgotten(watch: WatchStore) -> None:
+def test_what_is_gone_is_forgotten(watch: WatchStore, database: sa.Engine) -> None:
+    vms = VmStore(database)
+    for number in (1, 2):
+        vms.reserve(_vm(f"op-{number}", f"web-{number}"), most=5)
+    vms.gone("op-1", NOW)
     for vm in ("op-1", "op-2", "op-3"):
         watch.put(WatchRow(vm, NOW))
-    assert watch.forget({"op-2", "op-9"}) == 2
+    watch.forget()
     assert list(watch.all()) == ["op-2"]
 
 
@@ -77,7 +82,7 @@ def test_a_finding_begins_once_and_anew_when_it_changes(findings: FindingStore) 
 def test_findings_that_are_over_are_forgotten_within_their_family(findings: FindingStore) -> None:
     for key in ("ghost:op-1", "ghost:op-2", "ghosts:op-1", "would:op-1"):
         findings.note(key, "", NOW)
-    findings.keep_only("ghost", {"ghost:op-2"})
+    findings.keep_only({"ghost", "list"}, {"ghost:op-2"})
     first = {key: findings.note(key, "", NOW + MINUTE).first_at == NOW
              for key in ("ghost:op-1", "ghost:op-2", "ghosts:op-1", "would:op-1")}  # fmt: skip
     assert first == {
