@@ -166,9 +166,9 @@ class Core:
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
         self.questions, self.engine_questions = questions, engines
-        answering = Answers(self.grammar, questions, engines, clock, self.caretaker.questions)
+        self.answers = Answers(self.grammar, questions, engines, clock, self.caretaker.questions)
         self.boundary = Boundary(
-            self.grammar, self.operations, questions, answering, chat, policy.access, clock
+            self.grammar, self.operations, questions, self.answers, chat, policy.access, clock
         )
 
     def _refresh_home(self, op: Operation) -> None:

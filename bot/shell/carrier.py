@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
-from bot.adapters.durable_lookout import Lookout, Presence
+from bot.adapters.durable_lookout import Presence
 from bot.errors import ConfigError
 from bot.models import LOCAL_TEAM
 from bot.store import OperationStore
@@ -29,6 +29,14 @@ class Carrying(Enum):
     NOBODY = "nobody does"
 
 
+class Looks(Protocol):
+    """Who sits on the seats: `bot.adapters.durable_lookout.Lookout`."""
+
+    def who(self) -> Presence: ...
+
+    def is_bot_waiting(self) -> bool: ...
+
+
 class Stand(Protocol):
     """What carries out in our process: `bot.shell.parts.Guest`."""
 
@@ -42,7 +50,7 @@ class Carrier:
 
     def __init__(
         self,
-        lookout: Lookout,
+        lookout: Looks,
         operations: OperationStore,
         stand_in: Callable[[], Stand],
         restart_s: float = _RESTART_S,

@@ -82,7 +82,9 @@ class _Shell:
         self._screen: Screen = Documents(sys.stdout) if is_json else self._terminal
         self._is_json = is_json
         self._carrier = Carrier(parts.lookout, parts.core.operation_store, lambda: Guest(settings))
-        self._session = Session(parts, self._carrier, self._screen, name, language)
+        self._session = Session(
+            parts.core, parts.clock, self._carrier, self._screen, name, language
+        )
 
     def run(self, words: Sequence[str]) -> int:
         """The exit status of the command, or of the last of several."""

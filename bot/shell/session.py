@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from bot.app import Core
 from bot.errors import BotError, UserError, WrongName
 from bot.models import LOCAL_TEAM, Caller, Link, Operation, OperationState, Text, Vm, local_id
+from bot.ports import Clock
 from bot.replies import answers
 from bot.replies.blocks import File, Reply, section
 from bot.replies.texts import say, spoken
@@ -18,11 +20,9 @@ from bot.services.names import corrected
 from bot.shell.carrier import Carrier, Carrying
 from bot.shell.listing import Column, Fact, Listing, Named, listing
 from bot.shell.listings import HeardEngineQuestions, HeardQuestions, vms_listing
-from bot.shell.parts import Parts
 from bot.shell.results import Result, Status, answered
 from bot.shell.screen import Screen
 from bot.store import LocalMessage
-from handlers.answers import Answers
 from handlers.grammar import Understood
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,13 @@ class Session:
     """Runs commands as a named local user. One at a time."""
 
     def __init__(
-        self, parts: Parts, carrier: Carrier, screen: Screen, name: str, language: str
+        self, core: Core, clock: Clock, carrier: Carrier, screen: Screen, name: str, language: str
     ) -> None:
         """name: of the person, as `--user` allows it."""
-        self.parts = parts
         self.language = language
         self.caller = Caller(local_id(name), LOCAL_TEAM, local_id(name))
-        self._core = core = parts.core
+        self._core = core
+        self._clock = clock
         self._carrier = carrier
         self._screen = screen
         self._heard: list[Listing] = []
@@ -58,9 +58,8 @@ class Session:
             asked.fleet, asked.vms, asked.policy, asked.clock, heard=self._heard
         )
         engines = HeardEngineQuestions(core.engine_questions.use, heard=self._heard)
-        idle = core.caretaker.questions
-        self._answers = Answers(core.grammar, questions, engines, asked.clock, idle)
-        core.local_store.meet(self.caller.user_id, language, parts.clock.now())
+        self._answers = replace(core.answers, questions=questions, engines=engines)
+        core.local_store.meet(self.caller.user_id, language, clock.now())
 
     def do(self, line: str) -> Result:
         """Run one command, and wait for its end. Never raises what a person could put right."""
@@ -171,7 +170,7 @@ class Session:
         blocks = [block for each in said if each.file_name is None for block in each.blocks]
         text = next((each.text for each in reversed(said) if each.file_name is None), "")
         vms = [vm for key in dict.fromkeys([*about, op.id]) if (vm := self._vm(key)) is not None]
-        listings = [vms_listing(vms, self.parts.clock.now())] if vms else []
+        listings = [vms_listing(vms, self._clock.now())] if vms else []
         files = self.files_of(said)
         self.saw(said)
         return Result(line, _STATES[op.state], text, blocks, listings, operation=op.id, files=files)
