@@ -83,7 +83,7 @@ def activity_of(
 def _running(calls: EngineCalls, timeout_s: float) -> list[dict[str, Any]] | None:
     """What the engine says that runs, None when it does not."""
     try:
-        return calls.read(lambda api: api.running(timeout_s))
+        return calls.running(timeout_s)
     except HostKeyMismatch:
         raise
     except HostError as error:

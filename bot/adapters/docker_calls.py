@@ -12,7 +12,8 @@ import paramiko
 
 from bot.adapters.docker_channels import STREAM_SILENCE_S, EngineApi, EngineChannels
 from bot.adapters.docker_errors import engine_errors
-from bot.adapters.ssh import ENGINE_SESSIONS, ConnectionBroke, Ssh
+from bot.adapters.ssh import ENGINE_SESSIONS, Ssh
+from bot.adapters.ssh_errors import ConnectionBroke
 
 T = TypeVar("T")
 
@@ -53,6 +54,15 @@ class EngineCalls:
         """Asked once; takes seconds, so few go on at once (`long_calls`)."""
         with self.long_calls:
             return self.act(ask)
+
+    def running(self, timeout_s: float) -> list[dict[str, Any]]:
+        """What the engine says that runs; asked again when the connection broke."""
+
+        def ask() -> list[dict[str, Any]]:
+            with engine_errors(self.address):  # `api` may wait longer for the API's version
+                return EngineApi(self._channels).running(timeout_s)
+
+        return self.again(ask)
 
     @contextmanager
     def stream(

@@ -23,7 +23,8 @@ from docker.auth import AuthConfig
 from docker.transport.basehttpadapter import BaseHTTPAdapter
 
 from bot.adapters.docker_errors import without_engine
-from bot.adapters.ssh import ENGINE_SESSIONS, OPEN_SESSION_TIMEOUT_S, ConnectionBroke, Ssh, breaking
+from bot.adapters.ssh import ENGINE_SESSIONS, OPEN_SESSION_TIMEOUT_S, Ssh, begun
+from bot.adapters.ssh_errors import ConnectionBroke, breaking
 from bot.errors import HostError, HostUnreachable
 from bot.models import Text
 
@@ -51,9 +52,9 @@ class EngineConnection(urllib3.connection.HTTPConnection):
         """Open the session. Raises HostUnreachable, HostKeyMismatch, ConnectionBroke."""
         transport = self._ssh.transport()
         with breaking(self._ssh.access.address):
-            self._channel = transport.open_session(timeout=OPEN_SESSION_TIMEOUT_S)
+            deadline = time.monotonic() + OPEN_SESSION_TIMEOUT_S
+            self._channel = begun(transport, _DIAL, deadline)
             self._channel.settimeout(OPEN_SESSION_TIMEOUT_S)
-            self._channel.exec_command(_DIAL)
         self.sock = self._channel  # it has all that http.client asks of a socket
 
     def request(self, *args: Any, **kwargs: Any) -> None:
@@ -225,9 +226,8 @@ class EngineApi(docker.APIClient):
         return answer
 
     def running(self, timeout_s: float) -> list[dict[str, Any]]:
-        """GET /containers/json, answered within that time."""
-        url = self._url("/containers/json")  # type: ignore[attr-defined]
-        answer = self.get(url, timeout=timeout_s)
+        """GET /containers/json in the engine's own API version, answered within that time."""
+        answer = self.get(f"{self.base_url}/containers/json", timeout=timeout_s)
         found: list[dict[str, Any]] = self._result(answer, json=True)  # type: ignore[attr-defined]
         return found
 

@@ -13,7 +13,7 @@ import paramiko
 import requests.exceptions
 import urllib3.exceptions
 
-from bot.adapters.ssh import ConnectionBroke
+from bot.adapters.ssh_errors import ConnectionBroke
 from bot.errors import (
     ContainerNotFound,
     EngineMissing,

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Callable
 from datetime import timedelta
 
-from bot.adapters.ssh import CommandResult, CommandTimeout, Ssh
+from bot.adapters.ssh import CommandResult, Ssh
+from bot.adapters.ssh_errors import CommandTimeout
 from bot.errors import EngineRefused
 from bot.models import Text, msgid
 

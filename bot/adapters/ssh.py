@@ -19,7 +19,16 @@ from datetime import timedelta
 
 import paramiko
 
-from bot.errors import HostKeyMismatch, HostUnreachable
+from bot.adapters.ssh_errors import (
+    ConnectionBroke,
+    breaking,
+    broke,
+    mismatch,
+    no_such_key,
+    too_slow,
+    unreachable,
+)
+from bot.errors import HostUnreachable
 from bot.models import HostAccess, Text
 
 log = logging.getLogger(__name__)
@@ -36,19 +45,11 @@ _UNACKNOWLEDGED_MS = 30_000
 _REMEMBERED_LINES = 200
 # By this process, named so for as long as the connection stands, the VM's other visitors can be
 # told from the bot and its replicas (vm_activity.sh): sshd does not say who somebody is.
-_MARK = "exec sh -c 'printf ds-bot >/proc/$$/comm; read -r _' ds-bot"
+MARK = "exec sh -c 'printf ds-bot >/proc/$$/comm; read -r _' ds-bot"
 
 # Everything paramiko would log about a failure is raised by us, with its cause.
 _PARAMIKO_LOG = f"{__name__}.paramiko"
 logging.getLogger(_PARAMIKO_LOG).setLevel(logging.CRITICAL)
-
-
-class ConnectionBroke(HostUnreachable):
-    """An established connection broke while it was used; a read may be asked again at once."""
-
-
-class CommandTimeout(HostUnreachable):
-    """A command did not end in time. It may still be running on the VM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +148,15 @@ class Ssh:
         """A session in which the command has begun."""
         transport = self.transport()
         if not self._commands.acquire(timeout=_remaining(deadline)):
-            raise _too_slow(self.access.address)
+            raise too_slow(self.access.address)
         try:
             try:
                 with breaking(self.access.address):
-                    channel = _begun(transport, command, deadline, with_stderr)
+                    channel = begun(transport, command, deadline, with_stderr)
             except ConnectionBroke as error:
                 if time.monotonic() < deadline:
                     raise
-                raise _too_slow(self.access.address) from error
+                raise too_slow(self.access.address) from error
             with channel:
                 yield channel
         finally:
@@ -198,7 +199,7 @@ class Ssh:
     def _marked(self, transport: paramiko.Transport, deadline: float) -> paramiko.Channel | None:
         """The session that shows whose connection it is; a machine that refuses it may go on."""
         try:
-            return _begun(transport, _MARK, deadline)
+            return begun(transport, MARK, deadline)
         except (paramiko.SSHException, OSError, EOFError) as error:
             log.info("the connection to %s is not marked: %r", self.access.address, error)
             return None
@@ -222,12 +223,12 @@ class Ssh:
         if self._host_key is not None:
             # A host has keys of several types; only the one of the pinned type can be compared.
             transport.get_security_options().key_types = _algorithms(self._host_key)
-        with unreachable(self.access.address), _no_such_key(self.access.address):
+        with unreachable(self.access.address), no_such_key(self.access.address):
             transport.banner_timeout = _remaining(deadline)
             transport.start_client(timeout=_remaining(deadline))
             shown = _spelled(transport.get_remote_server_key())
         if self._host_key not in (None, shown):
-            raise _mismatch(self.access.address)
+            raise mismatch(self.access.address)
         return shown
 
     def _lines(self, channel: paramiko.Channel, deadline: float) -> Iterator[str]:
@@ -243,17 +244,17 @@ class Ssh:
         try:
             return channel.recv(32_768)
         except TimeoutError as error:
-            raise _too_slow(self.access.address) from error
+            raise too_slow(self.access.address) from error
 
     def _exit_status(self, channel: paramiko.Channel, deadline: float) -> int:
         if not channel.status_event.wait(_remaining(deadline)):
-            raise _too_slow(self.access.address)
+            raise too_slow(self.access.address)
         if channel.exit_status < 0 and not channel.get_transport().is_active():
-            raise _broke(self.access.address)
+            raise broke(self.access.address)
         return channel.exit_status  # -1 when a signal ended the command
 
 
-def _begun(
+def begun(
     transport: paramiko.Transport, command: str, deadline: float, with_stderr: bool = False
 ) -> paramiko.Channel:
     """A new session that runs the command."""
@@ -272,59 +273,6 @@ def _begun(
     finally:
         watch.cancel()
     return channel
-
-
-@contextmanager
-def unreachable(address: str) -> Iterator[None]:
-    """Rename what can go wrong while connecting."""
-    try:
-        yield
-    except paramiko.AuthenticationException as error:
-        raise HostUnreachable(
-            Text("The VM at {address} does not take the bot's SSH key.", address=address)
-        ) from error
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise HostUnreachable(
-            Text("The VM at {address} does not answer over SSH.", address=address)
-        ) from error
-
-
-@contextmanager
-def breaking(address: str) -> Iterator[None]:
-    """Rename what can go wrong on a connection that stood."""
-    try:
-        yield
-    except (paramiko.SSHException, OSError, EOFError) as error:
-        raise _broke(address) from error
-
-
-@contextmanager
-def _no_such_key(address: str) -> Iterator[None]:
-    """A machine that has no host key of the pinned type has not the pinned key."""
-    try:
-        yield
-    except paramiko.ssh_exception.IncompatiblePeer as error:
-        # paramiko 5.1 has one class for all of these; only the words tell them apart.
-        if "no acceptable host key" in str(error):
-            raise _mismatch(address) from error
-        raise
-
-
-def _mismatch(address: str) -> HostKeyMismatch:
-    return HostKeyMismatch(
-        Text(
-            "The machine at {address} is not the expected VM: its SSH host key differs.",
-            address=address,
-        )
-    )
-
-
-def _broke(address: str) -> ConnectionBroke:
-    return ConnectionBroke(Text("The connection to the VM at {address} broke.", address=address))
-
-
-def _too_slow(address: str) -> CommandTimeout:
-    return CommandTimeout(Text("A command on the VM at {address} took too long.", address=address))
 
 
 def _algorithms(host_key: str) -> tuple[str, ...]:

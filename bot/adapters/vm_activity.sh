@@ -55,7 +55,10 @@ sessions_of() { # a container, its first process
     root=$proc/$2/root homes=
     [ -x "$root/" ] || return
     is_folder "$root/home" && homes=$root/home
+    homes_count=0
     for home in "$root/root" ${homes:+"$homes"/*}; do
+        homes_count=$((homes_count + 1))
+        [ "$homes_count" -le 100 ] || { echo "session $1 ? ? -"; return; }
         ! active "$home" '.local share rstudio sessions active' || sessions_in "$1" "$folder"
         ! active "$home" '.rstudio sessions active' || sessions_in "$1" "$folder" # before 1.4
     done

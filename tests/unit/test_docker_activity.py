@@ -130,25 +130,25 @@ def test_children_of_a_session_work_for_it(machine: Machine, tools: Tools) -> No
     assert (found.sessions, found.session_cpu_s) == (1, 16.0)
 
 
-def test_sessions_are_their_containers(machine: Machine, tools: Tools) -> None:
+def test_sessions_are_their_containers(machine: Machine, any_tools: Tools) -> None:
     first, second = machine.container(2000), machine.container(3000)
     machine.inside(2000, 2001, "rsession", ticks=(100, 0, 0, 0))
     machine.inside(3000, 3001, "rsession", ticks=(200, 0, 0, 0))
     machine.inside(3000, 3002, "rsession", ticks=(300, 0, 0, 0))
     machine.process(4000, "rsession", ticks=(9999, 0, 0, 0))  # of none
 
-    found = {each.id: each for each in machine.look(tools).containers or ()}
+    found = {each.id: each for each in machine.look(any_tools).containers or ()}
 
     assert (found[first].sessions, found[first].session_cpu_s) == (1, 1.0)
     assert (found[second].sessions, found[second].session_cpu_s) == (2, 5.0)
 
 
-def test_a_session_that_ended_is_none(machine: Machine, tools: Tools) -> None:
+def test_a_session_that_ended_is_none(machine: Machine, any_tools: Tools) -> None:
     machine.container(2000, app="rstudio")
     machine.inside(2000, 2001, "rsession", state="Z")
     machine.session(2000, executing="1")
 
-    found = only(machine.look(tools))
+    found = only(machine.look(any_tools))
 
     assert (found.sessions, found.is_executing) == (0, False)
 
@@ -189,7 +189,7 @@ def test_what_nobody_labelled_is_known_by_its_programs(machine: Machine, tools: 
     [("1", True), ("1\n", True), ("0", False), (None, False), ("", None), ("yes", None)],
 )
 def test_whether_r_computes_is_what_rstudio_wrote(
-    machine: Machine, tools: Tools, executing: str | None, says: bool | None
+    machine: Machine, any_tools: Tools, executing: str | None, says: bool | None
 ) -> None:
     machine.container(2000)
     machine.inside(2000, 2001, "rsession")
@@ -197,7 +197,7 @@ def test_whether_r_computes_is_what_rstudio_wrote(
         2000, last_used="5000", **({} if executing is None else {"executing": executing})
     )
 
-    assert only(machine.look(tools)).is_executing is says
+    assert only(machine.look(any_tools)).is_executing is says
 
 
 def test_one_of_two_sessions_is_enough(machine: Machine, tools: Tools) -> None:
@@ -226,12 +226,12 @@ def test_what_a_killed_session_wrote_is_old(machine: Machine, tools: Tools) -> N
     assert only(machine.look(tools)).is_executing is False
 
 
-def test_sessions_without_files_are_unknown(machine: Machine, tools: Tools) -> None:
+def test_sessions_without_files_are_unknown(machine: Machine, any_tools: Tools) -> None:
     """They may keep them elsewhere."""
     machine.container(2000)
     machine.inside(2000, 2001, "rsession")
 
-    assert only(machine.look(tools)).is_executing is None
+    assert only(machine.look(any_tools)).is_executing is None
 
 
 def test_links_are_not_followed(machine: Machine, tools: Tools) -> None:
@@ -315,10 +315,10 @@ def test_a_name_is_no_trap(machine: Machine, tools: Tools, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["/line\nend 1", "/a b", '/"]\\', "/" + "x" * 500, "/한글"])
-def test_a_containers_name_is_no_trap(machine: Machine, tools: Tools, name: str) -> None:
+def test_a_containers_name_is_no_trap(machine: Machine, any_tools: Tools, name: str) -> None:
     machine.container(2000, name=name)
 
-    assert only(machine.look(tools)).name == name[1:]
+    assert only(machine.look(any_tools)).name == name[1:]
 
 
 def test_five_thousand_processes_are_not_too_many(machine: Machine, any_tools: Tools) -> None:
@@ -362,22 +362,22 @@ def test_connections_to_published_ports_are_counted(machine: Machine, tools: Too
     assert only(machine.look(tools)).connections == 3
 
 
-def test_where_nothing_is_published_nobody_connects(machine: Machine, tools: Tools) -> None:
+def test_where_nothing_is_published_nobody_connects(machine: Machine, any_tools: Tools) -> None:
     machine.container(2000)
     machine.write("2000/net/tcp", TCP_HEADER + _LISTENS + connection(3838, _PEER))
 
-    assert only(machine.look(tools)).connections == 0
+    assert only(machine.look(any_tools)).connections == 0
 
 
 def test_on_the_vms_own_network_every_connection_but_ssh_counts(
-    machine: Machine, tools: Tools
+    machine: Machine, any_tools: Tools
 ) -> None:
     """Nothing is published there, and whose port is whose cannot be told."""
     machine.container(2000, network="host")
     rows = connection(3838, _PEER) + connection(22, _PEER)
     machine.write("2000/net/tcp", TCP_HEADER + _LISTENS + rows)
 
-    assert only(machine.look(tools)).connections == 1
+    assert only(machine.look(any_tools)).connections == 1
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,12 @@ def test_a_new_connection_may_be_about_to_say_whose_it_is(machine: Machine, tool
 )
 @pytest.mark.parametrize("program", ["sshd", "sshd-session"])
 def test_a_login_is_who_was_let_in(
-    machine: Machine, tools: Tools, program: str, parent_title: str, child: str | None, count: int
+    machine: Machine,
+    any_tools: Tools,
+    program: str,
+    parent_title: str,
+    child: str | None,
+    count: int,
 ) -> None:
     machine.process(910, program, parent=800, title=parent_title.replace("sshd", program, 1))
     if child is not None and child.startswith("sshd"):
@@ -451,21 +456,21 @@ def test_a_login_is_who_was_let_in(
     elif child is not None:
         machine.process(911, child, parent=910)
 
-    assert machine.look(tools).logins == count
+    assert machine.look(any_tools).logins == count
 
 
-def test_newer_sshd_asks_in_a_program_of_its_own(machine: Machine, tools: Tools) -> None:
+def test_newer_sshd_asks_in_a_program_of_its_own(machine: Machine, any_tools: Tools) -> None:
     machine.process(910, "sshd-session", parent=800, title="sshd-session: root [priv]")
     machine.process(911, "sshd-auth", parent=910, title="sshd-auth: root [net]")
 
-    assert machine.look(tools).logins == 0
+    assert machine.look(any_tools).logins == 0
 
 
-def test_sshd_in_a_container_lets_nobody_onto_the_vm(machine: Machine, tools: Tools) -> None:
+def test_sshd_in_a_container_lets_nobody_onto_the_vm(machine: Machine, any_tools: Tools) -> None:
     machine.container(2000)
     machine.inside(2000, 2001, "sshd", title="sshd: root@pts/0")
 
-    assert machine.look(tools).logins == 0
+    assert machine.look(any_tools).logins == 0
 
 
 def test_a_shell_at_a_console_is_a_login(machine: Machine, tools: Tools) -> None:
@@ -478,11 +483,11 @@ def test_a_shell_at_a_console_is_a_login(machine: Machine, tools: Tools) -> None
     assert machine.look(tools).logins == 1
 
 
-def test_who_does_not_find_itself_knows_nobody(machine: Machine, tools: Tools) -> None:
+def test_who_does_not_find_itself_knows_nobody(machine: Machine, any_tools: Tools) -> None:
     """Some other SSH server, whose processes are named otherwise."""
     machine.process(900, "dropbear", parent=1)
 
-    assert machine.look(tools).logins is None
+    assert machine.look(any_tools).logins is None
 
 
 # --- what cannot be read -------------------------------------------------------------------------
@@ -517,22 +522,22 @@ def test_a_fact_of_a_container_that_is_missing_is_unknown(
     assert found == replace(whole, **dict.fromkeys(facts))  # type: ignore[arg-type]
 
 
-def test_hidden_processes_are_unknown_and_not_none(machine: Machine, tools: Tools) -> None:
+def test_hidden_processes_are_unknown_and_not_none(machine: Machine, any_tools: Tools) -> None:
     """As for a user who is not root where /proc is mounted with hidepid."""
     machine.container(2000, app="rstudio")
     (machine.proc / "1/stat").unlink()
 
-    seen = machine.look(tools)
+    seen = machine.look(any_tools)
 
     assert (seen.boot_id, seen.logins) == (None, None)
     found = only(seen)
     assert (found.sessions, found.session_cpu_s, found.is_executing) == (None, None, None)
 
 
-def test_a_group_that_is_gone_is_unknown(machine: Machine, tools: Tools) -> None:
+def test_a_group_that_is_gone_is_unknown(machine: Machine, any_tools: Tools) -> None:
     machine.container(2000, cpu_s=None)
 
-    assert only(machine.look(tools)).cpu_s is None
+    assert only(machine.look(any_tools)).cpu_s is None
 
 
 def test_a_silent_engine_is_unknown(machine: Machine, any_tools: Tools) -> None:
@@ -546,14 +551,14 @@ def test_a_silent_engine_is_unknown(machine: Machine, any_tools: Tools) -> None:
 
 
 def test_a_container_that_the_kernel_does_not_show_is_not_left_out(
-    machine: Machine, tools: Tools
+    machine: Machine, any_tools: Tools
 ) -> None:
     """It may have just been started, or run in another way. The engine knows it."""
     container_id = machine.container(2000, app="rstudio")
     (machine.proc / "2000/cgroup").unlink()
     (machine.proc / "2501/cgroup").unlink()
 
-    found = only(machine.look(tools))
+    found = only(machine.look(any_tools))
 
     assert (found.id, found.started_at) == (container_id, CREATED)
     assert (found.cpu_s, found.network_bytes, found.connections) == (None, None, None)
@@ -561,7 +566,7 @@ def test_a_container_that_the_kernel_does_not_show_is_not_left_out(
 
 
 def test_a_container_in_a_container_belongs_to_the_outer_one(
-    machine: Machine, tools: Tools
+    machine: Machine, any_tools: Tools
 ) -> None:
     machine.container(2000)
     outer, inner = machine.group(f"{2000:064x}"), "f" * 64
@@ -569,7 +574,7 @@ def test_a_container_in_a_container_belongs_to_the_outer_one(
     machine.process(2102, "init", parent=2101, group=f"{outer}/docker/{inner}")
     machine.process(2103, "rsession", parent=2102, group=f"{outer}/docker/{inner}")
 
-    assert only(machine.look(tools)).sessions == 1
+    assert only(machine.look(any_tools)).sessions == 1
 
 
 def test_a_vm_that_is_a_container_knows_its_own(machine: Machine, tools: Tools) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -13,11 +13,12 @@ from datetime import timedelta
 import paramiko
 import pytest
 
-from bot.adapters.ssh import CommandTimeout, ConnectionBroke, Ssh
+from bot.adapters.ssh import COMMAND_SESSIONS, MARK, Ssh
+from bot.adapters.ssh_errors import CommandTimeout, ConnectionBroke
 from bot.adapters.ssh_keys import BotKey
 from bot.errors import HostKeyMismatch, HostUnreachable
 from bot.models import HostAccess
-from tests.unit.loopback_sshd import LoopbackSshd, loopback_sshd
+from tests.unit.loopback_sshd import Command, LoopbackSshd, loopback_sshd
 
 LONG = timedelta(seconds=30)
 
@@ -235,6 +236,74 @@ def test_a_command_that_is_refused_is_an_error(ssh: Ssh) -> None:
         ssh.run("nothing", LONG)
 
 
+def test_a_command_that_is_never_begun_is_given_up(sshd: LoopbackSshd, ssh: Ssh) -> None:
+    """sshd may be alive for the kernel and stopped otherwise; paramiko would wait for ever."""
+    answered = threading.Event()
+
+    class Stopped(dict[str, Command]):
+        def get(self, command: str, default: object = None) -> None:  # type: ignore[override]
+            answered.wait(30)
+
+    ssh.transport()
+    sshd.commands = Stopped()
+    began = time.monotonic()
+
+    with pytest.raises(CommandTimeout):
+        ssh.output("look", timedelta(seconds=0.3), 100)
+
+    assert time.monotonic() - began < 5
+    answered.set()
+
+
+def test_output_is_what_was_printed_and_no_more_than_wanted(sshd: LoopbackSshd, ssh: Ssh) -> None:
+    def speak(channel: paramiko.Channel) -> int:
+        channel.sendall_stderr(b"warning")
+        channel.sendall(b"x" * 100_000)
+        return 3
+
+    sshd.commands["look"] = speak
+
+    assert ssh.output("look", LONG, 1_000_000) == b"x" * 100_000
+    assert ssh.output("look", LONG, 1_000) == b"x" * 1_000
+
+
+def test_commands_wait_for_their_turn_and_not_longer(sshd: LoopbackSshd, ssh: Ssh) -> None:
+    """sshd allows few sessions on one connection."""
+    end = threading.Event()
+    sshd.commands["long"] = lambda channel: int(end.wait(30))
+    sshd.commands["short"] = lambda channel: 0
+    with ThreadPoolExecutor(COMMAND_SESSIONS) as pool:
+        running = [pool.submit(ssh.run, "long", LONG) for _ in range(COMMAND_SESSIONS)]
+        _wait_until(lambda: sshd.sessions == COMMAND_SESSIONS)
+
+        with pytest.raises(CommandTimeout):
+            ssh.output("short", timedelta(seconds=0.2), 100)
+
+        end.set()
+        assert [each.result().exit_status for each in running] == [1, 1]
+    assert ssh.output("short", LONG, 100) == b""
+
+
+def test_a_connection_says_whose_it_is_as_long_as_it_stands(sshd: LoopbackSshd, ssh: Ssh) -> None:
+    """Else the bot's replicas would seem to be people who are logged in."""
+    ended = threading.Event()
+
+    def mark(channel: paramiko.Channel) -> int:
+        while channel.recv(100):
+            pass
+        ended.set()
+        return 0
+
+    sshd.commands[MARK] = mark
+
+    ssh.transport()
+    _wait_until(lambda: sshd.sessions == 1)
+    assert not ended.is_set()
+
+    ssh.close()
+    assert ended.wait(10)
+
+
 def test_a_name_that_does_not_resolve_is_unreachable(bot_key: paramiko.PKey) -> None:
     """Addresses come from the cloud, and may be wrong."""
     nowhere = replace(HostAccess("nowhere.invalid", None), port=22)
@@ -249,6 +318,13 @@ def _cut(sshd: LoopbackSshd, ssh: Ssh) -> None:
     sshd.cut()
     transport.join(10)
     assert not transport.is_active()
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        threading.Event().wait(0.01)
 
 
 def _outcome(ssh: Ssh) -> type[Exception] | None:
