@@ -270,6 +270,9 @@ class Chat(Protocol):
     def find(self, channel_id: str, key: str, since: datetime) -> MessageRef | None:
         """Our message with this key, if the channel has one posted after `since`."""
 
+    def shown(self, ref: MessageRef) -> tuple[str, Blocks] | None:
+        """Text and blocks of a message of ours as they are now; None when it is gone."""
+
     def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         """Edit a message: blocks until Slack has taken it, waiting its turn in the pacer."""
 

@@ -63,6 +63,10 @@ class LocalChat:
             found = self._store.find(channel_id, key)
         return None if found is None else MessageRef(channel_id, str(found.id))
 
+    def shown(self, ref: MessageRef) -> tuple[str, Blocks] | None:
+        """Nobody clicks in a terminal, so nobody asks."""
+        raise refused("invalid_arguments")
+
     def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         """Edit a message. Raises ChatRefused when it is gone."""
         self._pacer.final(ref, text, blocks)
@@ -123,6 +127,9 @@ class NoSlack:
     def find(self, channel_id: str, key: str, since: datetime) -> MessageRef | None:
         raise _no_slack()
 
+    def shown(self, ref: MessageRef) -> tuple[str, Blocks] | None:
+        raise _no_slack()
+
     def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         raise _no_slack()
 
@@ -171,6 +178,9 @@ class ChatRouter:
 
     def find(self, channel_id: str, key: str, since: datetime) -> MessageRef | None:
         return self._for(channel_id).find(channel_id, key, since)
+
+    def shown(self, ref: MessageRef) -> tuple[str, Blocks] | None:
+        return self._for(ref.channel_id).shown(ref)
 
     def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         self._for(ref.channel_id).update(ref, text, blocks)

@@ -123,6 +123,19 @@ class SlackChat:
                     return MessageRef(channel_id, _string(message["ts"]))
         return None
 
+    def shown(self, ref: MessageRef) -> tuple[str, Blocks] | None:
+        """Text and blocks of a message as they are now; None when it is gone.
+
+        The bot must be in the channel, and needs a history scope for its kind.
+        """
+        place = {"channel": ref.channel_id, "oldest": ref.ts, "latest": ref.ts}
+        page = self._api.read("conversations.history", {**place, "inclusive": True, "limit": 1})
+        with understanding():
+            for message in page["messages"]:
+                if message["ts"] == ref.ts:
+                    return str(message.get("text") or ""), list(message.get("blocks") or [])
+        return None
+
     def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         """Edit a message; returns when Slack has taken it.
 

@@ -85,7 +85,7 @@ def card_reply(card: Card, now: datetime, language: str) -> Reply:
     first = _first(card, now, language)
     blocks: list[Block] = [section(first)]
     if card.outcome is not None and card.buttons:
-        blocks.append(actions(card.buttons, language))
+        blocks.append(_row(card, language))
     blocks += [section(say(each, language)) for each in card.details]
     blocks += [image(each, language) for each in card.pictures]
     if card.phases:
@@ -93,8 +93,13 @@ def card_reply(card: Card, now: datetime, language: str) -> Reply:
         blocks += joined(lines) if card.outcome is None else small(lines)
     blocks.append(context(_footer(card, now, language)))
     if card.outcome is None and card.buttons:
-        blocks.append(actions(card.buttons, language))
+        blocks.append(_row(card, language))
     return Reply(spoken(_heard(card, language)), blocks)
+
+
+def _row(card: Card, language: str) -> Block:
+    """The buttons. Under an id of their own: what was pressed is known by it (bot.replies.used)."""
+    return actions(card.buttons, language) | {"block_id": "buttons"}
 
 
 def _first(card: Card, now: datetime, language: str) -> str:

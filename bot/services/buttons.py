@@ -3,7 +3,8 @@
 A click is written down with its operation. When the operation is let in, the button goes at once,
 as soon as there is room; when it ends, the message is edited for good, as a step that a crash does
 not lose. Both draw the message from all clicks that were ever let in on it, so it does not matter
-who edits it last: two people, two replicas, or the operation whose card it is, after a crash.
+who edits it last: two people, two replicas, or the operation whose card it is, after a crash. The
+last edit begins with what the message says then, which may have changed since the click.
 An operation that is refused leaves its button where it was.
 """
 
@@ -64,15 +65,21 @@ class UsedButtons:
     def _end(self, op: Operation, click: Click, state: OperationState, language: str) -> Json:
         if op.kind in _ENDING and state is OperationState.DONE:
             self.clicks.mark(op.id, ClickStage.OVER)
-        known = self.clicks.on(click.message)
-        for _ in range(_ROUNDS):
-            try:
-                blocks = repainted(click.blocks, known, language)
-                self.chat.update(click.message, click.text, blocks)
-            except ChatError as error:  # deleted, or too old to be edited
-                log.info("operation %s: its button stays: %s", op.id, error)
-                break
-            drawn, known = known, self.clicks.on(click.message)
-            if known == drawn:
-                break
+        try:
+            self._edit(click.message, language)
+        except ChatError as error:  # as where the bot was thrown out of the channel
+            log.info("operation %s: its button stays: %s", op.id, error)
         return {}
+
+    def _edit(self, message: MessageRef, language: str) -> None:
+        """Until nobody else has pressed anything meanwhile."""
+        known = self.clicks.on(message)
+        for _ in range(_ROUNDS):
+            shown = self.chat.shown(message)
+            if shown is None:
+                return
+            text, blocks = shown
+            self.chat.update(message, text, repainted(blocks, known, language))
+            drawn, known = known, self.clicks.on(message)
+            if known == drawn:
+                return

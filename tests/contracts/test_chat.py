@@ -406,6 +406,20 @@ def test_an_update_replaces_text_and_blocks_and_keeps_the_key(
     assert chat.find(GENERAL, "op-1", start) == ref
 
 
+def test_a_message_can_be_read_as_it_is_now(world: World, chat: Chat) -> None:
+    other = chat.post(GENERAL, "Other", [section("Other")], "op-0")
+    ref = chat.post(GENERAL, "Starting", [section("Starting")], "op-1")
+    chat.post(GENERAL, "Later", [section("Later")], "op-2")
+    chat.update(ref, "Ready", [section("Ready &amp; done")])
+
+    shown = chat.shown(ref)
+
+    assert shown is not None and shown[0] == "Ready"
+    assert [block["text"]["text"] for block in shown[1]] == ["Ready &amp; done"]
+    world.delete(other)
+    assert chat.shown(other) is None
+
+
 def test_a_long_text_can_be_updated(world: World, chat: Chat) -> None:
     """Slack refuses more than 4,000 characters here, and here alone."""
     ref = chat.post(GENERAL, "Starting", [section("Starting")], "op-1")

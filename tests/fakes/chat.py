@@ -204,6 +204,15 @@ class FakeChat:
                     return message.ref
             return None
 
+    def shown(self, ref: MessageRef) -> tuple[str, Blocks] | None:
+        with self._called("shown"):
+            if self.closed.get(ref.channel_id) in ("channel_not_found", "not_in_channel"):
+                raise refused(self.closed[ref.channel_id])
+            for message in self.messages.get(ref.channel_id, []):
+                if message.ref == ref:
+                    return message.text, message.blocks
+            return None
+
     def update(self, ref: MessageRef, text: str, blocks: Blocks) -> None:
         with self._called("update"):
             self._edit(ref, text, blocks)

@@ -26,7 +26,8 @@ def press(message: FakeMessage, label: str, blocks: list[Block] | None = None) -
     """A click on a message as it is now, or as it was."""
     seen = message.blocks if blocks is None else blocks
     [value] = {each["value"] for each in buttons(seen) if each["text"]["text"] == label}
-    return Click(message.ref, value, label, "", text=message.text, blocks=seen)
+    [block_id] = {block.get("block_id", "") for block in seen if value in str(block)}
+    return Click(message.ref, value, label, block_id, text=message.text, blocks=seen)
 
 
 def buttons(blocks: list[Block]) -> list[dict[str, Any]]:
