@@ -40,6 +40,7 @@ def packed(
             with tarfile.open(fileobj=io.BytesIO(give()), mode="r|gz") as part:
                 for member in part:
                     member.name = f"{top}/{name}/{member.name}"
+                    member.pax_headers = {}  # else the old name in them would count
                     tar.addfile(member, part.extractfile(member) if member.isreg() else None)
                     files += member.isreg()
                     size += member.size if member.isreg() else 0
