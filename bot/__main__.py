@@ -21,6 +21,7 @@ usage: ds-bot serve [--transport socket|http] [--port N]
        ds-bot check [--transport socket|http]
        ds-bot shell [--json] [--user NAME] [--output PATH] [WORDS]
        ds-bot reap --dry-run [--json]
+       ds-bot simulate [--trace FILE.csv] [--policy FILE.yaml] [--json]
        ds-bot manifest [--transport socket|http] [--request-url URL]
        ds-bot demo [--tour]
        ds-bot sandbox slack|softlayer|hub|up [--port N]
@@ -30,6 +31,7 @@ usage: ds-bot serve [--transport socket|http] [--port N]
   check               try Slack, SoftLayer, the database and each VM; say what to fix
   shell               the same commands as in Slack, in a terminal or a script, without Slack
   reap --dry-run      every VM, whether it is idle and what would follow; changes nothing
+  simulate            what the policy of idle VMs would cost, beside other rules; touches nothing
   manifest            the Slack app's manifest, to be pasted into Slack
   demo                the sandbox with the bot in it; --tour runs the scripted tour and ends
 
@@ -62,6 +64,10 @@ def main(argv: list[str] | None = None) -> int:
             return check(rest)
         case ["shell", *rest]:
             return shell(rest)
+        case ["simulate", *rest]:
+            from bot.simulate.cli import main as simulate
+
+            return simulate(rest)
         case ["reap", *rest]:
             from bot.reap import main as reap
 

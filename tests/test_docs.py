@@ -62,5 +62,5 @@ def test_each_link_of_the_readme_leads_somewhere(link: str) -> None:
 
 
 def test_each_command_of_the_command_line_is_explained() -> None:
-    for word in ("serve", "worker", "check", "shell", "manifest", "demo", "sandbox"):
+    for word in ("serve", "worker", "check", "shell", "manifest", "simulate", "demo", "sandbox"):
         assert re.search(rf"^  {word}\b", USAGE, re.MULTILINE), word

@@ -138,7 +138,7 @@ def own_sign(
 def lease_of(vm: Vm, row: LeaseRow, billed_from: datetime | None, policy: IdlePolicy) -> Lease:
     """What is agreed about a VM's life: by its people, else by its policy."""
     ends_at = row.ends_at or (vm.asked_at + policy.lease if policy.lease else None)
-    return Lease(vm.asked_at, billed_from, ends_at, row.kept_until)
+    return Lease(vm.asked_at, billed_from, ends_at, row.kept_until, vm.hourly_rate)
 
 
 def mark_of(row: MarkRow | None) -> Mark | None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from bot.activity import ContainerActivity, VmActivity
 from bot.simulate.life import Kind, Life
+from config.idle import Subject
 
 _VM_CPU = 0.02  # of one CPU: engine, system, looks
 _COMPUTE_CPU, _SESSION_CPU, _TAB_CPU = 1.0, 0.12, 0.01
@@ -75,6 +76,12 @@ class Instruments:
             connections=level[Kind.VIEWER],
             viewers=level[Kind.VIEWER],
         )
+
+
+def subject(life: Life) -> Subject:
+    """What the rules of a policy can know of a simulated VM: its containers' images."""
+    images = {"rocker/rstudio", "rocker/shiny"} if life.has_shiny else {"rocker/rstudio"}
+    return Subject(owner_id="", channel_id="", images=frozenset(images))
 
 
 def instant(at: float) -> datetime:

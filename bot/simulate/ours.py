@@ -10,11 +10,13 @@ from math import ceil
 from bot.activity import Absence, Lease, Signals
 from bot.idle import judge, read_signals, remember, with_absence
 from bot.reaping import Mark, Step, StepKind, next_step
-from bot.simulate.instruments import Instruments, instant
+from bot.replies.texts import plain
+from bot.simulate.instruments import Instruments, instant, subject
 from bot.simulate.life import Life
 from bot.simulate.rules import Stop
-from config.idle import IdlePolicy
+from config.idle import IdlePolicies, IdlePolicy
 
+_ACTS = (StepKind.MARK, StepKind.CLEAR, StepKind.REAP)
 _LAST_LOOK = 10.0  # seconds between the two looks right before a VM is taken
 
 
@@ -26,13 +28,14 @@ class Ours:
     cannot change anything. The answer is the same.
     """
 
-    policy: IdlePolicy
+    policies: IdlePolicies
     every: timedelta
     name: str = "ds-bot"
     is_free: bool = False
     steps_all: bool = False
 
     def watch(self, life: Life) -> Callable[[Life, float, float], Stop | None]:
+        policy = self.policies.of(subject(life))
         absences: tuple[Absence, ...] = ()
         left_at: datetime | None = None
 
@@ -40,8 +43,8 @@ class Ours:
             nonlocal absences, left_at
             if left_at is not None:
                 back = Absence(left_at, instant(since))
-                absences = with_absence(absences, back, self.policy)
-            watched = _Watch(self, life, since, absences)
+                absences = with_absence(absences, back, policy)
+            watched = _Watch(self, policy, life, since, absences)
             found = watched.run(horizon)
             if watched.signals:
                 absences = watched.signals.absences
@@ -54,12 +57,19 @@ class Ours:
 class _Watch:
     """One lease of a VM, look by look."""
 
-    def __init__(self, rule: Ours, life: Life, since: float, absences: tuple[Absence, ...]) -> None:
-        self._policy, self._life, self._since = rule.policy, life, since
+    def __init__(
+        self,
+        rule: Ours,
+        policy: IdlePolicy,
+        life: Life,
+        since: float,
+        absences: tuple[Absence, ...],
+    ) -> None:
+        self._policy, self._life, self._since = policy, life, since
         self._every, self._steps_all = rule.every.total_seconds(), rule.steps_all
         self._sees = Instruments(life, since)
         start = instant(since)
-        lease = rule.policy.lease
+        lease = policy.lease
         self._lease = Lease(start, start, start + lease if lease else None, hourly_rate=life.rate)
         self._mark: Mark | None = None
         self._marks = 0
@@ -76,7 +86,7 @@ class _Watch:
             elif step.kind is StepKind.REAP:
                 last = self._look(at + _LAST_LOOK, _LAST_LOOK)
                 if last.kind is StepKind.REAP:
-                    return Stop(at + _LAST_LOOK, str(last.why))
+                    return Stop(at + _LAST_LOOK, plain(last.why, "en"))
             following = self._next(at, step)
             if following is None:
                 return None
@@ -104,8 +114,7 @@ class _Watch:
     def _next(self, at: float, step: Step) -> float | None:
         """The next look at which anything may be different: only time passes in between."""
         following = at + self._every
-        has_settled = step.kind in (StepKind.NOTHING, StepKind.WAIT) and not self._changed(at)
-        if self._steps_all or not has_settled:
+        if self._steps_all or step.kind in _ACTS or self._changed(at):
             return following
         change = self._life.next_change(at)
         instants = [change] if change is not None else []

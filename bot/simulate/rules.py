@@ -181,10 +181,10 @@ def quiet_times(
     return times
 
 
-def hours_paid(since: float, until: float, is_by_started_hour: bool) -> Decimal:
+def hours_paid(since: float, until: float, by_started_hour: bool) -> Decimal:
     """The hours that a lease is billed for."""
     hours = Decimal(str(until - since)) / 3600
-    return Decimal(max(1, ceil(hours))) if is_by_started_hour else hours
+    return Decimal(max(1, ceil(hours))) if by_started_hour else hours
 
 
 PEERS: tuple[Rule, ...] = (

@@ -80,24 +80,20 @@ def _is_interruption(rule: Rule, life: Life, at: float) -> bool:
     return not rule.is_free and life.is_busy(at) and not life.is_order(at)
 
 
-def totals(
-    rule: Rule, lives: Iterable[Life], horizon: float, *, is_by_started_hour: bool = True
-) -> Totals:
+def totals(rule: Rule, lives: Iterable[Life], horizon: float, *, by_started_hour: bool) -> Totals:
     """What a rule costs over all lives until the horizon."""
     total = NOTHING
     for life in lives:
-        total += totals_of(life, leases_of(rule, life, horizon), horizon, is_by_started_hour)
+        total += totals_of(life, leases_of(rule, life, horizon), horizon, by_started_hour)
     return total
 
 
-def totals_of(
-    life: Life, leases: list[LeaseRun], horizon: float, is_by_started_hour: bool
-) -> Totals:
+def totals_of(life: Life, leases: list[LeaseRun], horizon: float, by_started_hour: bool) -> Totals:
     """What the leases of one VM come to."""
     hours = Decimal(0)
     for lease in leases:
         until = horizon if lease.cancelled is None else lease.cancelled
-        hours += hours_paid(lease.ordered, until, is_by_started_hour)
+        hours += hours_paid(lease.ordered, until, by_started_hour)
     return Totals(
         hours * life.rate,
         hours,
