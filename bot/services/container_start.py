@@ -6,7 +6,7 @@ to remove itself, is known to have been started, and is never started again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bot.errors import (
@@ -39,6 +39,20 @@ class Started:
     is_gone: bool
 
 
+@dataclass
+class _Tries:
+    """What one attempt knows of the container that it is starting.
+
+    ports: of the VM, that it was made with. taken: ports that something else has. may_make: there
+    was one, it surely never ran, and it is gone. was_started: perhaps.
+    """
+
+    ports: set[int] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
+    may_make: bool = False
+    was_started: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerStart:
     """The phase in which an operation starts its container.
@@ -61,21 +75,23 @@ class ContainerStart:
         return Started(done["id"], ports, done["is_gone"])
 
     def _create(self, watch: Watch) -> Json:
+        tries = _Tries()
+
         def look() -> Container:
             there = existing(self.host, self.op_id)
             if there is not None and _is_unstarted(there):
                 self.host.remove(there.id)  # an earlier attempt's; it may have died half way
                 there = None
-            return there or self._created(frozenset())
+            return there or self._created(tries)
 
-        return {"id": watch.until(look, self.every).id}
+        return {"id": watch.until(look, self.every).id, "ports": sorted(tries.ports)}
 
-    def _created(self, taken: frozenset[int]) -> Container:
-        """taken: ports that are in use, besides those of containers."""
+    def _created(self, tries: _Tries) -> Container:
         published = {each.host_port for one in self.host.containers() for each in one.ports}
-        spec = replace(self.spec, ports=moved(self.spec.ports, taken | published))
+        ports = moved(self.spec.ports, tries.taken | published)
+        tries.ports = {each.host_port for each in ports}
         try:
-            return self.host.create(spec)
+            return self.host.create(replace(self.spec, ports=ports))
         except NameTaken as error:
             if existing(self.host, self.op_id) is None:
                 raise
@@ -83,37 +99,33 @@ class ContainerStart:
 
     def _start(self, watch: Watch, created: Json) -> Json:
         """Until it was started. What was perhaps started and is not there is not made again."""
-        was_started = watch.is_repeat
-
-        def look() -> Json | None:
-            nonlocal was_started
-            there = existing(self.host, self.op_id)
-            if there is None:
-                return self._gone(watch, created["id"], was_started=was_started)
-            if _is_unstarted(there):
-                was_started = True
-                try:
-                    there = self._started(there)
-                except ContainerNotFound:
-                    return None
-            ports = [[each.container_port, each.host_port] for each in there.ports]
-            return {"id": there.id, "ports": ports, "is_gone": False}
-
-        done: Json = watch.until(look, self.every)
+        tries = _Tries(set(created["ports"]), was_started=watch.is_repeat)
+        done: Json = watch.until(lambda: self._started(watch, created["id"], tries), self.every)
         self._tell_moved(watch, done)
         return done
 
-    def _started(self, made: Container) -> Container:
-        """Started; made anew with other ports as long as something that is no container has one."""
-        taken: frozenset[int] = frozenset()
+    def _started(self, watch: Watch, container_id: str, tries: _Tries) -> Json:
+        """As long as something that is no container has its port, it is made anew with another."""
+        is_removed = False
         for _ in range(_PORTS_TRIED):
-            try:
-                return self.host.start(made.id)
-            except PortTaken:
-                self.host.remove(made.id)
-            taken |= {each.host_port for each in moved(self.spec.ports, taken)}
-            made = self._created(taken)
-        self.host.remove(made.id)
+            there = None if is_removed else existing(self.host, self.op_id)
+            if there is None and not tries.may_make:
+                return self._gone(watch, container_id, was_started=tries.was_started)
+            there, is_removed = there or self._created(tries), False
+            if _is_unstarted(there):
+                tries.may_make, tries.was_started = False, True
+                try:
+                    there = self.host.start(there.id)
+                except PortTaken:
+                    tries.may_make, tries.was_started = True, False
+                    tries.taken |= tries.ports
+                    self.host.remove(there.id)
+                    is_removed = True  # an engine may list it a moment longer
+                    continue
+                except ContainerNotFound:
+                    continue
+            ports = [[each.container_port, each.host_port] for each in there.ports]
+            return {"id": there.id, "ports": ports, "is_gone": False}
         raise EngineRefused(
             Text(
                 "No port from {port} upwards is free on the VM.",
@@ -130,14 +142,13 @@ class ContainerStart:
         return {"id": container_id, "ports": [], "is_gone": True}
 
     def _tell_moved(self, watch: Watch, done: Json) -> None:
-        used = dict(done["ports"])
         for each in self.spec.ports:
-            port = used.get(each.container_port, each.host_port)
-            if port != each.host_port:
+            used = [outside for inside, outside in done["ports"] if inside == each.container_port]
+            if used and each.host_port not in used:
+                port, taken = str(used[0]), str(each.host_port)
                 watch.conclude(
-                    Text("port {port}, because {taken} is in use",
-                         port=str(port), taken=str(each.host_port))
-                )  # fmt: skip
+                    Text("port {port}, because {taken} is in use", port=port, taken=taken)
+                )
                 return
 
 
@@ -146,7 +157,7 @@ def existing(host: ContainerHost, op_id: str) -> Container | None:
     return next(iter(host.containers(all=True, label=f"{OPERATION}={op_id}")), None)
 
 
-def moved(ports: tuple[PortBinding, ...], taken: frozenset[int]) -> tuple[PortBinding, ...]:
+def moved(ports: tuple[PortBinding, ...], taken: set[int]) -> tuple[PortBinding, ...]:
     """The same ports of a container at free ones of the VM: each the next above what was asked."""
     used, free = set(taken), []
     for each in ports:

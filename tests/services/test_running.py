@@ -94,3 +94,30 @@ def test_when_nobody_knows_what_is_left_nothing_else_is_said(world: World, host:
     world.run()
     assert world.state(op_id) is FAILED
     assert "See what still runs" in world.told(op_id)
+
+
+def test_an_answer_lost_between_two_ports_ends_nothing(world: World, host: FakeHost) -> None:
+    """That it never ran is known: the engine said that its port is taken."""
+    host.taken_ports |= {8080}
+    host.offer("nginx", FakeImage())
+    world.meddling.plan[Point("host.create", 2)] = Strike.ERROR_BEFORE
+    op_id = world.done("run nginx -p 8080:80")
+    assert "http://192.0.2.1:8081/" in world.told(op_id)
+    check_laws(world)
+
+
+def test_each_port_is_tried_once(world: World, host: FakeHost) -> None:
+    host.offer("nginx", FakeImage())
+    world.done("run nginx -p 8080:80")
+    host.taken_ports |= {8081, 8082}
+    op_id = world.done("run nginx -p 8080:80")
+    assert "http://192.0.2.1:8083/" in world.told(op_id)
+    assert [method for method, _ in host.calls].count("start") == 1 + 3
+    check_laws(world)
+
+
+def test_a_port_that_is_published_twice_has_not_moved(world: World, host: FakeHost) -> None:
+    host.offer("nginx", FakeImage())
+    op_id = world.done("run nginx -p 8080:80 -p 8081:80")
+    assert "is in use" not in str(world.cards(op_id)[-1].blocks)
+    check_laws(world)
