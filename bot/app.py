@@ -158,6 +158,7 @@ class Core:
             UsedButtons(
                 ClickStore(engine),
                 chat,
+                policy.spoken_in,
                 lambda op, click: self.boundary.take_button_away(op, click),
             ),
             ended=self._refresh_home if refreshes_homes else lambda op: None,

@@ -67,6 +67,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Title:
+    """A parameter of a `Text`: a name from the catalogue, which may differ by language."""
+
+    en: str
+    ko: str | None = None
+
+    def __str__(self) -> str:
+        return self.en
+
+    def in_language(self, language: str) -> str:
+        return self.ko if language == "ko" and self.ko else self.en
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """A parameter of a `Text`: what a program printed, shown line by line as it is.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.durations import parse_duration
+from bot.models import Title
 
 
 def _as_duration(value: object) -> timedelta:
@@ -27,7 +28,13 @@ def _read_duration(value: object) -> timedelta:
     return timedelta(milliseconds=int(milliseconds[1])) if milliseconds else parse_duration(value)
 
 
+def _as_title(value: object) -> object:
+    """A name is the same in all languages, or written per language."""
+    return Title(value) if isinstance(value, str) else value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_as_duration)]
+TitleText = Annotated[Title, BeforeValidator(_as_title)]
 UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]
 ChannelId = Annotated[str, Field(pattern=r"^[CDG][A-Z0-9]+$")]
 HostLabel = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,251}[a-z0-9]$")]

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from bot.errors import ConfigError
-from config.fields import ChannelId, Duration, HostLabel, PolicyPart, UserId
+from config.fields import ChannelId, Duration, HostLabel, PolicyPart, TitleText, UserId
 from config.idle import IdlePolicies, ReaperPolicy
 from config.r import RPolicy
 
@@ -106,10 +106,16 @@ class Keep(PolicyPart):
     operations: Duration
 
 
+class ChannelPolicy(PolicyPart):
+    """What holds in one channel."""
+
+    language: Literal["en", "ko"] | None = None
+
+
 class App(PolicyPart):
     """One entry of the catalogue: a program with a page, run as a container."""
 
-    title: str
+    title: TitleText
     image: str
     port: int = Field(ge=1, le=65535)
     probe: str = Field(pattern=r"^/")
@@ -125,7 +131,7 @@ class App(PolicyPart):
 class Tool(PolicyPart):
     """One image without a page."""
 
-    title: str
+    title: TitleText
     image: str
     command: tuple[str, ...] = Field(min_length=1)
 
@@ -144,6 +150,7 @@ class Policy(PolicyPart):
     timeouts: Timeouts
     poll: Poll
     access: AccessPolicy
+    channels: dict[ChannelId, ChannelPolicy]
     keep: Keep
     export: ExportPolicy
     r: RPolicy
@@ -152,6 +159,11 @@ class Policy(PolicyPart):
     catalog: dict[str, App]
     tools: dict[str, Tool]
     toolchain: tuple[str, ...]
+
+    def spoken_in(self, channel_id: str, otherwise: str) -> str:
+        """The language of a channel; where none is set, the other one: that of who asked."""
+        channel = self.channels.get(channel_id)
+        return (channel.language if channel else None) or otherwise
 
     @model_validator(mode="after")
     def _looks_often_enough(self) -> Policy:

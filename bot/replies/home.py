@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.models import Text
+from bot.models import Text, Title
 from bot.replies.answers import VmReport, cancel_row, containers_reply, export_row
 from bot.replies.blocks import DIVIDER, HOME_PAGE, Button, actions, context, section
 from bot.replies.pages import IN_HOME, Turning
@@ -15,7 +15,7 @@ from bot.replies.texts import say
 
 def home_view(
     reports: Sequence[VmReport],
-    programs: Mapping[str, str],
+    programs: Mapping[str, Title | str],
     now: datetime,
     language: str,
     command: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.models import Link, Text
+from bot.models import Link, Text, Title
 from bot.replies.blocks import OPEN, Block, Button, actions, context, cut, section
 from bot.replies.texts import plain, say
 
@@ -18,7 +18,7 @@ def loading_modal(language: str) -> dict[str, Any]:
 
 
 def password_modal(
-    title: str, url: str, login: str, password: str, language: str
+    title: Title | str, url: str, login: str, password: str, language: str
 ) -> dict[str, Any]:
     """How to log in. It is in no message: nothing of it is left when the modal is closed."""
     blocks = [

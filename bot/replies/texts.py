@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from babel.messages.pofile import read_po
 
-from bot.models import Channel, Link, Output, Person, Text
+from bot.models import Channel, Link, Output, Person, Text, Title
 from bot.money import dollars
 
 LANGUAGES = ("en", "ko")
@@ -128,6 +128,8 @@ def _shown(value: object, language: str) -> str:
             return say(value, language)
         case Channel() | Person() | Link():
             return _reference(value)
+        case Title():
+            return escape(value.in_language(language))
         case Output():
             return _output(value)
         case Decimal():

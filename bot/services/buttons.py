@@ -31,10 +31,15 @@ _ROUNDS = 5  # edits until nobody else has pressed anything meanwhile
 
 @dataclass(frozen=True, slots=True)
 class UsedButtons:
-    """Takes used buttons away. private: does so in a message that one person sees, later on."""
+    """Takes used buttons away.
+
+    spoken_in: the language of a channel, else the one given. private: does it in a message that
+    one person sees, later on.
+    """
 
     clicks: ClickStore
     chat: Chat
+    spoken_in: Callable[[str, str], str]
     private: Callable[[Operation, Click], None]
 
     def begun(self, op: Operation, journal: Journal, language: str) -> None:
@@ -58,7 +63,8 @@ class UsedButtons:
         if click.is_private:
             self.private(op, replace(click, stage=ClickStage.USED))
         else:
-            blocks = self.repaint(click.message, click.blocks, language)
+            spoken = self.spoken_in(click.message.channel_id, language)
+            blocks = self.repaint(click.message, click.blocks, spoken)
             self.chat.update_soon(click.message, click.text, blocks)
         return {}
 
@@ -66,7 +72,7 @@ class UsedButtons:
         if op.kind in _ENDING and state is OperationState.DONE:
             self.clicks.mark(op.id, ClickStage.OVER)
         try:
-            self._edit(click.message, language)
+            self._edit(click.message, self.spoken_in(click.message.channel_id, language))
         except ChatError as error:  # as where the bot was thrown out of the channel
             log.info("operation %s: its button stays: %s", op.id, error)
         return {}

@@ -56,7 +56,7 @@ class Caretaker:
         findings, switches = FindingStore(database), SwitchStore(database)
         self.stores = stores = Stores(vms, operations, watch, marks, findings, switches)
         self.looks = Looks(hosts, policy.reaper)
-        errands, messenger = Errands(recorder), Messenger(chat, clock)
+        errands, messenger = Errands(recorder), Messenger(chat, clock, policy.spoken_in)
         news = News(errands, findings, policy, clock)
         finder = VmFinder(cloud, policy, clock)
         cancelling = CancelVm(cloud, hosts, vms, operations, finder, policy, clock)

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from bot.access import is_owner_or_admin, require_owner
 from bot.errors import ChatError, ChatUnknown, EngineRefused, TooLarge, UserError
-from bot.models import Caller, Choice, Operation, Person, Text, Vm, counted
+from bot.models import Caller, Choice, Operation, Person, Text, Title, Vm, counted
 from bot.ports import ContainerHost
 from bot.replies.blocks import Button
 from bot.replies.engine_answers import size
@@ -273,7 +273,7 @@ def _is_private(caller: Caller) -> bool:
     return caller.is_local or caller.channel_id.startswith(("D", "U", "W"))
 
 
-def _keeps_nothing(what: str) -> UserError:
+def _keeps_nothing(what: Title | str) -> UserError:
     return UserError(
         Text("{what} has no folders that outlive it, so there is nothing to export.", what=what),
         instead="export rstudio",

@@ -144,7 +144,8 @@ class IdleNotice:
                 lambda spoken, vm=vm, mark=mark: self.notices.new(vm, mark, spoken),  # type: ignore[misc]
             )  # fmt: skip
             if ref is not None:
-                notice = {"channel": ref.channel_id, "ts": ref.ts, "language": language}
+                spoken = self.messenger.spoken_in(place, language)
+                notice = {"channel": ref.channel_id, "ts": ref.ts, "language": spoken}
                 self.notices.marks.add_notice(mark.vm, mark.number, notice)
                 seen.add(place)
         return any(not is_local(place) for place in seen)

@@ -36,7 +36,15 @@ from bot.replies.card import Card
 from bot.services.buttons import UsedButtons
 from bot.services.names import Offer, corrected
 from bot.services.recorded import Json, text_from_json, text_to_json
-from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Work, post_unless_there, tell_end
+from bot.services.work import (
+    CLOCKS_DIFFER,
+    CardRules,
+    Failed,
+    Outcome,
+    Work,
+    post_unless_there,
+    tell_end,
+)
 from bot.store import OperationStore
 
 log = logging.getLogger(__name__)
@@ -228,6 +236,7 @@ class Runner:
         self._command = command
         self._offer = offer
         self._buttons = buttons
+        self._card_rules = CardRules(buttons.spoken_in, buttons.repaint)
         self._ended = ended
 
     def run(self, op_id: str, journal: Journal) -> None:
@@ -249,7 +258,7 @@ class Runner:
             self._clock,
             self._store,
             who["language"],
-            repaint=self._buttons.repaint,
+            self._card_rules,
         )
         try:
             work.open_card(act.title(op))
@@ -305,7 +314,7 @@ class Runner:
                 card,
                 self._clock.now(),
                 self._language(op),
-                self._buttons.repaint,
+                self._card_rules,
             )
         except ChatRefused:  # it will not be otherwise later
             log.exception("operation %s: its end could not be told", op_id)

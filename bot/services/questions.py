@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.errors import ContainerNotFound, NotAllowed, UserError
-from bot.models import Caller, Choice, Container, Text, Vm
+from bot.models import Caller, Choice, Container, Text, Title, Vm
 from bot.ports import Clock
 from bot.replies.answers import ShownContainer, VmReport
 from bot.services.fleet import APP, OWNER, Fleet
@@ -19,7 +19,7 @@ from config.settings import Policy
 class Credentials:
     """How to log in to a program in a container."""
 
-    title: str
+    title: Title
     url: str
     login: str
     password: str

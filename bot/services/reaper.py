@@ -22,7 +22,7 @@ from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.services.release import Reaping
 from bot.services.telling import Messenger, News
 from bot.services.watching import Known, assessed, own_sign
-from bot.services.work import Failed, Outcome, Watch, Work
+from bot.services.work import CardRules, Failed, Outcome, Watch, Work
 from bot.store import MarkRow
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,10 @@ class Reap:
             return OperationState.DONE
         spoken = journal.step("language", lambda: self._language(vm))
         stores = self.shared.follow_up.stores
-        work = Work(op, journal, self.chat, self.clock, stores.operations, spoken["language"])
+        rules = CardRules(self.messenger.spoken_in)
+        work = Work(
+            op, journal, self.chat, self.clock, stores.operations, spoken["language"], rules
+        )
         try:
             work.open_card(self._title(vm))
         except ChatRefused as error:

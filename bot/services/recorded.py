@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from bot.models import Channel, Link, Output, Person, Text
+from bot.models import Channel, Link, Output, Person, Text, Title
 
 Json = dict[str, Any]
 
@@ -30,14 +30,8 @@ def _to_json(value: object) -> Any:
     match value:
         case Text():
             return {"text": text_to_json(value)}
-        case Channel():
-            return {"channel": value.channel_id}
-        case Person():
-            return {"person": value.user_id}
-        case Link():
-            return {"link": [value.url, value.label]}
-        case Output():
-            return {"output": value.lines, "most": value.most}
+        case Channel() | Person() | Link() | Title() | Output():
+            return _reference_to_json(value)
         case Decimal():
             return {"money": str(value)}
         case datetime():
@@ -50,18 +44,24 @@ def _to_json(value: object) -> Any:
             return value if isinstance(value, bool | int | str) else str(value)
 
 
+def _reference_to_json(value: Channel | Person | Link | Title | Output) -> Json:
+    match value:
+        case Channel():
+            return {"channel": value.channel_id}
+        case Person():
+            return {"person": value.user_id}
+        case Link():
+            return {"link": [value.url, value.label]}
+        case Title():
+            return {"title": [value.en, value.ko]}
+        case Output():
+            return {"output": value.lines, "most": value.most}
+
+
 def _from_json(value: Any) -> object:
     match value:
         case {"text": recorded}:
             return text_from_json(recorded)
-        case {"person": user_id}:
-            return Person(user_id)
-        case {"channel": channel_id}:
-            return Channel(channel_id)
-        case {"link": [url, label]}:
-            return Link(url, label)
-        case {"output": lines, **limit}:  # an earlier version recorded none
-            return Output(lines, **limit)
         case {"money": amount}:
             return Decimal(amount)
         case {"at": instant}:
@@ -70,5 +70,25 @@ def _from_json(value: Any) -> object:
             return timedelta(seconds=seconds)
         case list():
             return [_from_json(each) for each in value]
+        case dict():
+            return _reference_from_json(value)
+        case _:
+            return value
+
+
+def _reference_from_json(value: Json) -> object:
+    match value:
+        case {"person": user_id}:
+            return Person(user_id)
+        case {"channel": channel_id}:
+            return Channel(channel_id)
+        case {"link": [url, label]}:
+            return Link(url, label)
+        case {"title": [en, ko]}:
+            return Title(en, ko)
+        case {"output": lines, "most": most}:
+            return Output(lines, most)
+        case {"output": lines}:  # an earlier version recorded no limit
+            return Output(lines)
         case _:
             return value

@@ -33,14 +33,17 @@ class Messenger:
 
     chat: Chat
     clock: Clock
+    spoken_in: Callable[[str, str], str] = lambda place, otherwise: otherwise
 
     def post(
         self, journal: Journal, op: Operation, place: str, language: str, worded: Worded
     ) -> MessageRef | None:
         """Post one message, once; None when Slack refuses, or cannot be made to say that it has it.
 
-        place: a channel's id, or a person's for the conversation with them.
+        place: a channel's id, or a person's for the conversation with them. language: of people;
+        in a channel with a language of its own, that is spoken.
         """
+        language = self.spoken_in(place, language)
         begun = journal.step(f"{place}: begin", lambda: {"attempt": journal.attempt})
         is_repeat = begun["attempt"] != journal.attempt
         posted = journal.step(

@@ -25,7 +25,19 @@ from bot.store import OperationStore
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Repaint = Callable[[MessageRef, Blocks, str], Blocks]
+
+
+@dataclass(frozen=True, slots=True)
+class CardRules:
+    """What holds for cards wherever they are.
+
+    spoken_in: the language of a channel, else the one given. repaint: a message's blocks without
+    the buttons that were used, in a language.
+    """
+
+    spoken_in: Callable[[str, str], str] = lambda channel_id, otherwise: otherwise
+    repaint: Callable[[MessageRef, Blocks, str], Blocks] = lambda message, blocks, language: blocks
+
 
 _NOT_YET = "invalid_blocks"
 """What Slack says of a block with a file that it has not looked at yet (slack.md §5)."""
@@ -139,16 +151,17 @@ class Work:
         clock: Clock,
         store: OperationStore,
         language: str,
-        repaint: Repaint = lambda message, blocks, language: blocks,
+        rules: CardRules | None = None,
     ) -> None:
-        """repaint: gives a message's blocks without the buttons that were used."""
+        """language: of the person; a card in a channel with one of its own speaks that."""
         self.op = op
         self.clock = clock
         self.language = language
         self._journal = journal
         self._chat = chat
         self._store = store
-        self._repaint = repaint
+        self._own_language = language
+        self._rules = rules or CardRules()
         self._card = Card(Text("…"), op.caller.user_id, op.requested_at)
         self._message: MessageRef | None = None
         self._check_stopped: Callable[[], None] = lambda: None
@@ -164,6 +177,7 @@ class Work:
         if "refused" in ref:
             raise ChatRefused(text_from_json(ref["text"]), ref["refused"])
         self._message = MessageRef(ref["channel"], ref["ts"])
+        self.language = self._rules.spoken_in(self._message.channel_id, self._own_language)
         if self._message.channel_id != self.op.caller.channel_id:
             asked_in = Channel(self.op.caller.channel_id)
             self.add_fact(Text("to have this in {channel}: `/invite @ds-bot`", channel=asked_in))
@@ -316,7 +330,8 @@ class Work:
 
     def _post_to(self, channel_id: str, is_repeat: bool) -> MessageRef:
         """Posted by one request; whether a lost one arrived is looked up by its key."""
-        reply = card_reply(self._card, self.clock.now(), self.language)
+        language = self._rules.spoken_in(channel_id, self._own_language)
+        reply = card_reply(self._card, self.clock.now(), language)
         if is_repeat:
             return post_unless_there(self._chat, self.op, channel_id, reply, self.op.id)
         return self._chat.post(channel_id, reply.text, reply.blocks, self.op.id)
@@ -330,8 +345,8 @@ class Work:
             self._message,
             self._card,
             self.clock.now(),
-            self.language,
-            self._repaint,
+            self._own_language,
+            self._rules,
         )
         return {}
 
@@ -355,17 +370,19 @@ def tell_end(
     message: MessageRef | None,
     card: Card,
     now: datetime,
-    language: str,
-    repaint: Repaint,
+    own_language: str,
+    rules: CardRules,
 ) -> None:
     """Show an operation's final state on its card; in a new direct message if the card is gone."""
-    reply = card_reply(card, now, language)
     if message is not None:
+        language = rules.spoken_in(message.channel_id, own_language)
+        reply = card_reply(card, now, language)
         try:
-            chat.update(message, reply.text, repaint(message, reply.blocks, language))
+            chat.update(message, reply.text, rules.repaint(message, reply.blocks, language))
             return
         except ChatRefused as error:
             log.warning("operation %s: its card is gone: %s", op.id, error.code)
+    reply = card_reply(card, now, own_language)
     post_unless_there(chat, op, chat.open_dm(op.caller.user_id), reply, f"{op.id}:final")
 
 

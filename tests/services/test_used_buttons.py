@@ -10,10 +10,11 @@ import pytest
 from bot.adapters.slack_errors import refused
 from bot.errors import ChatUnknown, EngineRefused
 from bot.models import Click, ClickStage, MessageRef, OperationState, Text
-from bot.replies.blocks import Block, actions, section
-from bot.replies.card import Button, Card
+from bot.replies.blocks import Block, Button, actions, section
+from bot.replies.card import Card
 from bot.replies.texts import LANGUAGES
 from bot.replies.used import repainted
+from bot.services.operations import Runner
 from bot.services.work import tell_end
 from tests.fakes.chat import FakeMessage
 from tests.fakes.durable import Moment
@@ -73,7 +74,10 @@ def test_its_own_operation_does_not_bring_it_back(world: World) -> None:
     card = Card(Text("Shiny"), JANE, NOW, outcome=Text("Shiny"),
                 buttons=(Button(Text("Kill"), value=kill["value"]),))  # fmt: skip
 
-    tell_end(world.chat, op, shiny.ref, card, NOW, "en", world.core.runner.others._buttons.repaint)
+    runner = world.core.runner.others
+    assert isinstance(runner, Runner)
+    rules = runner._card_rules
+    tell_end(world.chat, op, shiny.ref, card, NOW, "en", rules)
 
     assert labels(shiny) == []
     assert "pressed *Kill*" in str(shiny.blocks)
