@@ -177,7 +177,8 @@ def _awaited(
     until = max(expected) + habit.margin
     if not returns:
         return until, Text(
-            "It was used for {time} after its order, so its next use is waited for until {until}.",
+            "It was in use until {time} after its order, so its next use is waited for until "
+            "{until}.",
             time=used,
             until=until,
         )
