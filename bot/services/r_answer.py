@@ -37,7 +37,7 @@ def _ending(report: RReport, limits: RPolicy, command: str) -> Text:
         case "time":
             return Text(
                 "R was ended after {limit}: no run may take longer. Do less at once, or work in"
-                " RStudio: `{command}`",
+                " RStudio: `{command}`.",
                 limit=limits.time,
                 command=rstudio,
             )
@@ -46,7 +46,7 @@ def _ending(report: RReport, limits: RPolicy, command: str) -> Text:
     if report.is_out_of_memory and not report.ended_well:
         return Text(
             "R was killed because it needed more than {memory} MB of memory. Use less data at once,"
-            " or work in RStudio: `{command}`",
+            " or work in RStudio: `{command}`.",
             memory=str(limits.memory_mb),
             command=rstudio,
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 _SEEN_PART = 1 / 3  # of what is shown, the beginning; the end of an output tells the most
 _HALTED = "Execution halted"
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,10 @@ def is_picture(content: bytes) -> bool:
 
 
 def readable(output: str) -> str:
-    """An output as a terminal shows it in the end: what a progress bar has overwritten is gone."""
-    lines = [_last_written(line).expandtabs() for line in output.split("\n")]
+    """An output as a terminal shows it in the end: what a progress bar has overwritten is gone,
+    and so are colours and other signs that are not seen."""
+    seen = _UNSEEN.sub("", _COLOURS.sub("", output))
+    lines = [_last_written(line).expandtabs() for line in seen.split("\n")]
     return "\n".join(lines).strip("\n")
 
 

@@ -12,11 +12,9 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from bot.errors import (
+    ChatError,
     ChatRefused,
     ChatUnknown,
     ContainerNotFound,
@@ -27,33 +25,27 @@ from bot.errors import (
     OutsideError,
     UserError,
 )
-from bot.models import Container, ContainerSpec, Mount, Operation, Output, Text, Vm, counted
+from bot.models import Container, Operation, Output, Text, Vm, counted
 from bot.ports import ContainerHost
 from bot.replies.blocks import Button, Picture
 from bot.services import pulling
 from bot.services.container_start import existing
-from bot.services.fleet import CHANNEL, OPERATION, OWNER
 from bot.services.r_answer import is_fine, told
+from bot.services.r_container import RUN, longest, most_log_bytes, oldest, spec_of
 from bot.services.r_report import RReport, excerpt, readable, report_from
 from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.services.vm_use import VmUse
-from bot.services.work import Failed, Outcome, Watch, Work
+from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Watch, Work
 from config.r import RPolicy
 
 log = logging.getLogger(__name__)
 
-RUN = "ds-bot.r"
-"""Label of the containers that run R code."""
-
 _CODE_SHOWN = 600  # characters
 _ONE_LOOK = timedelta(seconds=1)
 _SOON = timedelta(milliseconds=100)
-_SLACK = timedelta(seconds=30)  # that a run may take beyond its limits, which others see to
-_LOCK_SLACK_S = 15
 _LOG_LINES = 100_000
-_LOG_EXTRA_BYTES = 100_000
 _REMOVALS = 5
-_WATCHER_NEEDS = ("SETUID", "SETGID", "KILL")  # to become nobody, and to end what nobody runs
+_APPEARS = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +84,7 @@ class RunR:
         work.phase(
             "run",
             Text("Run the code"),
-            self._longest(op),
+            longest(op, limits),
             lambda watch: self._run(watch, host, made["id"]),
         )
         done = work.phase(
@@ -139,22 +131,19 @@ class RunR:
 
     def _made(self, host: ContainerHost, op: Operation) -> Container:
         try:
-            return host.create(self._spec(op))
+            return host.create(spec_of(op, self._limits))
         except NameTaken as error:
             raise HostUnreachable(error.text) from error  # another attempt's: look again
 
     def _ahead(self, watch: Watch, host: ContainerHost, mine: Container) -> int:
         """How many runs on the VM go on, or wait since before this one."""
-        oldest = watch.clock.now() - self._limits.queue - self._limits.time
+        since = watch.clock.now() - oldest(self._limits)
         others = [each for each in host.containers(all=True, label=RUN) if each.id != mine.id]
+        mine_began = (mine.created_at, mine.id)
         return sum(
-            each.is_running
-            or (
-                not _has_begun(each)
-                and (each.created_at, each.id) < (mine.created_at, mine.id)
-                and each.created_at > oldest  # else its bot has given it up
-            )
+            each.is_running or (not _has_begun(each) and (each.created_at, each.id) < mine_began)
             for each in others
+            if each.created_at > since
         )
 
     def _run(self, watch: Watch, host: ContainerHost, container_id: str) -> Json:
@@ -214,27 +203,41 @@ class RunR:
             pictures.append(watch.until(upload_next, self.use.policy.poll.host))
 
     def _share(self, work: Work, host: ContainerHost, container_id: str) -> list[Text]:
-        """The output as a file in the card's thread: asked for once, as nobody can look for it."""
+        """The output as a file in the card's thread; looked for before it is put there again."""
+        name = f"r-output-{work.op.id}.txt"
 
         def share(watch: Watch) -> Json:
-            if watch.is_repeat:
-                return text_to_json(Text("Its whole output may be in the thread."))
             try:
-                return text_to_json(self._shared(watch, work, host, container_id))
+                report = self._report(watch, host, container_id)
+                if not (watch.is_repeat and self._appears(watch, work, name)):
+                    output = report.output if report is not None else ""
+                    work.share(name, output.encode(), Text("What R has printed"))
             except ChatUnknown:
-                return text_to_json(Text("Its whole output may be in the thread."))
+                if not self._appears(watch, work, name):
+                    return text_to_json(Text("Its whole output may be in the thread."))
             except OutsideError as error:
                 why = Text("Its whole output is not in the thread: {why}", why=error.text)
                 return text_to_json(why)
+            return text_to_json(self._shared(report))
 
         title = Text("Put the output into the thread")
         shared = work.phase("share", title, self.use.policy.timeouts.start, share)
         return [text_from_json(shared)]
 
-    def _shared(self, watch: Watch, work: Work, host: ContainerHost, container_id: str) -> Text:
-        report = self._report(watch, host, container_id)
-        output = report.output if report is not None else ""
-        work.share("r-output.txt", output.encode(), Text("What R has printed"))
+    def _appears(self, watch: Watch, work: Work, name: str) -> bool:
+        """Whether the file is there, or comes to be in the time that Slack may take."""
+        until = watch.clock.now() + _APPEARS
+        while True:
+            try:
+                if work.is_shared(name, work.op.requested_at - CLOCKS_DIFFER):
+                    return True
+            except ChatError as error:
+                log.info("operation %s: is its file there? %s", work.op.id, error)
+            if watch.clock.now() >= until:
+                return False
+            watch.clock.sleep(self.use.policy.poll.host)
+
+    def _shared(self, report: RReport | None) -> Text:
         if report is None or not report.is_cut:
             return Text("Its whole output is in the thread.")
         return Text(
@@ -244,8 +247,7 @@ class RunR:
         )
 
     def _report(self, watch: Watch, host: ContainerHost, container_id: str) -> RReport | None:
-        limits = self._limits
-        most_bytes = (limits.output_kb * 1000 + limits.plots_mb * 2**20) * 3 // 2 + _LOG_EXTRA_BYTES
+        most_bytes = most_log_bytes(self._limits)
 
         def look() -> str:
             return host.logs(container_id, _LOG_LINES, most_bytes)
@@ -288,58 +290,6 @@ class RunR:
             is_warning=not done["is_fine"],
         )
 
-    # --- the container ---
-
-    def _longest(self, op: Operation) -> timedelta:
-        waits = self._waits_for_lock_s if _has_volume(op) else 0
-        return self._limits.time + timedelta(seconds=waits) + _SLACK
-
-    @property
-    def _waits_for_lock_s(self) -> int:
-        """Seconds that a run waits for another one of the same person's to keep its objects."""
-        return round(self._limits.time.total_seconds()) + _LOCK_SLACK_S
-
-    def _spec(self, op: Operation) -> ContainerSpec:
-        limits = self._limits
-        return ContainerSpec(
-            name=f"r-{op.id}",
-            image=limits.image,
-            command=("perl", "-e", _watcher(), *self._arguments(op)),
-            labels={
-                OWNER: op.caller.user_id,
-                OPERATION: op.id,
-                CHANNEL: op.caller.channel_id,
-                RUN: "1",
-            },
-            memory_mb=limits.memory_mb,
-            cpus=limits.cpus,
-            mounts=(Mount(_volume(op), "/keep"),) if _has_volume(op) else (),
-            has_network=False,
-            processes=limits.processes,
-            user="0",
-            is_confined=True,
-            capabilities=_WATCHER_NEEDS,
-            scratch_mb=limits.disk_mb,
-        )
-
-    def _arguments(self, op: Operation) -> list[str]:
-        limits = self._limits
-        arguments: dict[str, Any] = {
-            "time": limits.time.total_seconds(),
-            "lock": self._waits_for_lock_s,
-            "output": limits.output_kb * 1000,
-            "plots": limits.plots,
-            "plot_bytes": limits.plots_mb * 2**20,
-            "keep_bytes": limits.keep_mb * 2**20,
-            "width": limits.width,
-            "height": limits.height,
-            "resolution": limits.resolution,
-            "keep": int(bool(op.args.get("keep"))),
-            "forget": int(bool(op.args.get("fresh"))),
-            "code": op.args.get("code", ""),
-        }
-        return [f"{name}={value}" for name, value in arguments.items()]
-
     def _places(self, op: Operation, admitted: Json) -> list[Vm]:
         """The VM that it ran on; when that is not known, all that may be it."""
         if "vm" in admitted:
@@ -350,16 +300,6 @@ class RunR:
 
 def _has_begun(container: Container) -> bool:
     return not container.status.startswith("Created")
-
-
-def _has_volume(op: Operation) -> bool:
-    return bool(op.args.get("keep") or op.args.get("fresh"))
-
-
-def _volume(op: Operation) -> str:
-    """One for each person and channel: a slash command does not tell a thread."""
-    name = f"ds-r-{op.caller.user_id}-{op.caller.channel_id}".lower()
-    return re.sub(r"[^a-z0-9_.-]", "-", name)
 
 
 def _shortened(code: str) -> str:
@@ -374,8 +314,3 @@ def _typed(op: Operation, vm: str | None = None) -> str:
     # What Slack makes of an ampersand is undone when a line is read.
     code = re.sub(r"&(?=(?:lt|gt|amp);)", "&amp;", code)
     return f"r{flags}{on_vm} -- {code}" if code else f"r{flags}{on_vm}"
-
-
-@cache
-def _watcher() -> str:
-    return files("bot.services").joinpath("r_watch.pl").read_text("utf-8")

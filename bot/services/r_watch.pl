@@ -89,9 +89,9 @@ sub keep {          # "yes", "large", "unchanged" (the code asked R not to save)
         last unless $is_well;
     }
     $is_well &&= close $to;
-    return 'failed' unless $is_well && rename $NEW, $KEPT;    # whole, or not at all
-    report('kept_bytes', $done);
-    return 'yes';
+    return 'yes' if $is_well && rename $NEW, $KEPT;    # whole, or not at all
+    unlink $NEW;
+    return 'failed';
 }
 
 # --- running the code ---

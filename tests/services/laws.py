@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.models import ContainerSpec, OperationState, VmState
 from bot.services.duties import BOT
 from bot.services.fleet import OPERATION
-from bot.services.r_run import RUN
+from bot.services.r_container import RUN
 from tests.services.meddling import Strike
 from tests.services.world import SECRET, World
 

@@ -11,10 +11,11 @@ import pytest
 from bot.adapters.slack_errors import refused
 from bot.errors import ChatUnknown, HostUnreachable
 from bot.models import Container, ContainerSpec, Mount, OperationState
-from bot.services.r_run import RUN
+from bot.services.r_container import RUN
 from tests.fakes.hosts import FakeRun
 from tests.fakes.r import PLOT, argument, killed_run, r_image, r_run
 from tests.services.laws import check_laws
+from tests.services.meddling import Point, Strike
 from tests.services.world import GENERAL, JANE, JIHOON, World
 
 IMAGE = "rocker/r-base"
@@ -338,8 +339,30 @@ def test_a_file_whose_answer_was_lost_is_not_shared_again(vm: World) -> None:
     op_id = vm.done("r cat('x')")
 
     assert len(vm.chat.shares) == 1
-    assert "may be in the thread" in vm.told(op_id)
+    assert "whole output is in the thread" in vm.told(op_id)
     check_laws(vm)
+
+
+def test_a_file_that_may_be_there_is_told_as_such(vm: World) -> None:
+    offer(vm, lambda code: r_run("x\n" * 5000))
+    vm.chat.fail("share", ChatUnknown("silent"))
+
+    op_id = vm.done("r cat('x')")
+
+    assert vm.chat.shares == []
+    assert "may be in the thread" in vm.told(op_id)
+
+
+def test_after_a_crash_a_file_is_there_once(vm: World) -> None:
+    """Whether the death came before or after Slack had taken it."""
+    offer(vm, lambda code: r_run("x\n" * 5000))
+    vm.meddling.plan[Point("chat.share", 1)] = Strike.DEATH_BEFORE
+    vm.done("r cat('x')")
+    vm.meddling.plan[Point("chat.share", 3)] = Strike.DEATH_AFTER
+    vm.done("r cat('y')")
+
+    assert vm.deaths == 2
+    assert len({share.file.name for share in vm.chat.shares}) == len(vm.chat.shares) == 2
 
 
 def test_a_file_that_slack_refuses_costs_no_output(vm: World) -> None:

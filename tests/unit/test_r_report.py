@@ -94,6 +94,10 @@ def test_a_short_output_is_shown_as_it_is() -> None:
     assert excerpt("     speed\n 1st Qu.", 100) == "     speed\n 1st Qu."
 
 
+def test_signs_that_nobody_sees_are_left_out() -> None:
+    assert readable("\x1b[1;31mError\x1b[0m\x00\x07: no\tgo\n") == "Error: no       go"
+
+
 def test_a_progress_bar_is_shown_as_it_ended() -> None:
     assert readable("  |    |   0%\r  |=== |  50%\r  |====| 100%\ndone\r\n") == (
         "  |====| 100%\ndone"
