@@ -211,8 +211,8 @@ function decimal(hex,   i, number) {
 
 # sshd names its processes after what they do. Of one connection the highest is counted, unless it
 # has a child that still asks who is there ("[net]", sshd-auth): anybody can get that far. The
-# bot, and each of its replicas, has a process named "ds-bot" below its connection (ssh.py): one that
-# is younger than 10 s and on which nothing else happens may be about to get it.
+# bot, and each of its replicas, has a process named "ds-bot" below its connection (ssh.py). One that
+# is younger than 10 s may be about to get it: it is nobody if nothing happens on it, or only that.
 # Source: openssh-portable 9.2 to 10.0, sshd.c, sshd-session.c, session.c (setproctitle).
 function logins(   p, c, title, own, count, n, terminals, uptime, young) {
     for (p in name) {
@@ -234,8 +234,9 @@ function logins(   p, c, title, own, count, n, terminals, uptime, young) {
         c = top(p, sshd, above)
         if (c == "" || c == own) continue
         if (name[p] == "ds-bot" && (parent[p] in sshd)) ours[c]
-        else if ((p in in_use) || started[c] < young) busy[c]
-        else if (!(p in sshd) && !(c in busy) && command_of(p) !~ / ds-bot($| )/) busy[c]
+        if (!(p in sshd) || (p in in_use) || started[c] < young) busy[c]
+        if (started[c] < young || (c in ours) || (p in sshd) || !(parent[p] in sshd)) continue
+        if (command_of(p) ~ / ds-bot(-activity)?( |$)/) ours[c]
     }
     count = 0
     for (c in busy) if (!(c in asking) && !(c in ours)) count++

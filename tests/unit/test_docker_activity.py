@@ -415,7 +415,11 @@ def test_a_new_connection_may_be_about_to_say_whose_it_is(machine: Machine, tool
     machine.process(911, "bash", parent=910, title="bash -c exec sh -c 'x; read -r _' ds-bot")
     assert machine.look(tools).logins == 0
 
-    machine.process(912, "sftp-server", parent=910, title="sftp-server")
+    machine.process(912, "awk", parent=911, title="awk of the replica's own look")
+    assert machine.look(tools).logins == 0
+
+    machine.process(940, "sshd", parent=800, title="sshd: root@notty", start=now - 500)
+    machine.process(941, "sftp-server", parent=940, title="sftp-server")
     assert machine.look(tools).logins == 1
 
     machine.process(920, "sshd", parent=800, title="sshd: root@pts/0", start=now - 500)
