@@ -19,8 +19,8 @@ from bot.replies.pictures.paper import FAINT, HUES, PAPER, RULE, WIDTH, Paper, s
 MOST_ROWS = 80
 """More are not drawn: nobody looks at them, and Slack makes a very long picture very small."""
 
-_MARGIN, _PAD = 14.0, 9.0
-_MOST_STEPS = 150.0  # to the right, in all
+_MARGIN, _PAD = 12.0, 9.0
+_MOST_STEPS = 120.0  # to the right, in all
 _FAMILY_GAP = 8.0
 _SHARED, _ARROW = "#d5d5d8", "#8d8c8f"
 _LONGEST_SIZES = "+888.8 MB  =  888.8 MB"
@@ -47,7 +47,7 @@ class _Measure:
 
 _TWO_LINES = _Measure(40, 8, 24, 13, 28, 28, 5, 12, 10)
 _ONE_LINE = _Measure(27, 5, 16, 11.5, 11.5, 22, 3, 11, 9.5)
-_MOST_OF_TWO_LINES = 16  # rows
+_MOST_OF_TWO_LINES = 6  # rows; more would not be shown in their full size
 
 
 @dataclass(frozen=True, slots=True)

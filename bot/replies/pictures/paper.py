@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.font_manager import FontProperties
 
-WIDTH = 400
-"""Pixels: what Slack shows beside a sidebar, and on a phone, without making it smaller by much."""
+WIDTH = 360
+"""Pixels: Slack shows a picture in a square of this side, on a phone as wide as the phone is."""
 
 PAPER, INK, FAINT, RULE = "#ffffff", "#1d1c1d", "#5c5b5d", "#c9c9cb"
 HUES = ("#1264a3", "#007a5a", "#b4530a", "#7c3085", "#a3123f", "#4a6a00", "#00707a", "#6b5300")
