@@ -384,8 +384,12 @@ class Runner:
         return {}
 
     def _is_there(self, op: Operation, key: str) -> bool:
-        direct = self._chat.open_dm(op.caller.user_id)
-        return self._chat.find(direct, key, op.requested_at - CLOCKS_DIFFER) is not None
+        try:
+            direct = self._chat.open_dm(op.caller.user_id)
+            return self._chat.find(direct, key, op.requested_at - CLOCKS_DIFFER) is not None
+        except ChatError as error:  # rather told twice than never
+            log.info("operation %s: no look for %s: %s", op.id, key, error)
+            return False
 
     def _end(self, op: Operation, state: OperationState) -> None:
         incident = op.id if state is OperationState.FAILED else None

@@ -13,7 +13,7 @@ from bot.ports import Clock, Cloud, ContainerHosts
 from bot.replies.blocks import Button
 from bot.services.recorded import Json
 from bot.services.vm_find import VmFinder
-from bot.services.vm_prepare import owned_vm, worked_on
+from bot.services.vm_prepare import owned_vm, still_held, worked_on
 from bot.services.work import Failed, Outcome, Watch, Work
 from bot.store import OperationStore, VmStore
 from config.settings import Policy
@@ -152,13 +152,7 @@ class CancelVm:
     def _told(self, vm: Vm) -> Outcome:
         ended = self.vms.get(vm.op_id)
         if ended.waits_for_approval:
-            return Outcome(
-                Text(
-                    "*{name}* is given up. SoftLayer may still hold its order: reject it there."
-                    " If somebody approves it, a VM is made and costs money.",
-                    name=vm.hostname,
-                )
-            )
+            return Outcome(still_held(vm))
         cost = cost_of(ended.hourly_rate, vm.asked_at, ended.ended_at or self.clock.now())
         if ended.cloud_id is None or cost is None:
             return Outcome(Text("*{name}* is cancelled.", name=vm.hostname))

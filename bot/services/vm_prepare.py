@@ -91,6 +91,8 @@ class Preparation:
     def after_failure(self, vm: Vm) -> Outcome:
         """What is left of a VM whose order or preparation failed, and what to do about it."""
         if vm.state in CALLED_OFF:
+            if vm.waits_for_approval:
+                return Outcome(still_held(vm))
             if vm.cloud_id is None:
                 return Outcome(Text("Nothing was ordered."))
             return Outcome(Text("There is nothing more to do."))
@@ -172,8 +174,9 @@ class Preparation:
                 return {}
             except CloudError as error:
                 log.warning("VM %s: its host key is still in its user data: %s", vm.op_id, error)
-                if wait is not None:
-                    self.clock.sleep(wait)
+                if wait is None or not error.is_passing:
+                    break
+                self.clock.sleep(wait)
         return {}
 
     def _docker(self, watch: Watch, host: ContainerHost, vm: Vm) -> Json:
@@ -260,6 +263,15 @@ class PrepareVm:
                 raise UserError(Text("SoftLayer has no such VM: it was never ordered."))
             self.vms.change(vm.op_id, cloud_id=found.id, hourly_rate=found.hourly_rate)
         return {"vm": vm.op_id}
+
+
+def still_held(vm: Vm) -> Text:
+    """A VM is called off, and nobody can tell whether one is made all the same."""
+    return Text(
+        "*{name}* is given up. SoftLayer may still hold its order: reject it there. If somebody"
+        " approves it, a VM is made and costs money.",
+        name=vm.hostname,
+    )
 
 
 def not_approved() -> CloudHeld:

@@ -83,8 +83,7 @@ class Guest:
     def close(self) -> bool:
         """Begin no further step. False: one is still at work, and the process must end."""
         self._parts.core.operations.stop()
-        self._parts.clock.stop()
-        is_drained = self._engine.close(_DRAIN)
+        is_drained = self._engine.close(_DRAIN, wake=self._parts.clock.stop)
         if is_drained:
             self._parts.close()
         return is_drained

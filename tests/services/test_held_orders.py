@@ -87,4 +87,5 @@ def test_cancelling_it_says_what_is_left_to_do(holding: World) -> None:
     cancel = holding.done("vm cancel web")
     assert "reject it there" in holding.told(cancel)
     assert (holding.state(op_id), holding.vm(op_id).state) == (FAILED, VmState.GONE)
+    assert "Nothing was ordered" not in holding.told(op_id)
     check_laws(holding)
