@@ -693,6 +693,39 @@ def test_what_is_confined_has_no_way_out(real: RealWorld) -> None:
     assert "NoNewPrivs:\t1" in status
 
 
+@only_real
+def test_with_scratch_room_nothing_else_can_be_written(real: RealWorld) -> None:
+    """Not even by root: no code may fill the VM's disk, whatever file system that has."""
+    lines = [
+        "echo a > /a || echo no root",
+        "mkdir /etc/a || echo no folder",
+        "echo a > /tmp/a && echo room",
+        "printf %03000000d 1 > /tmp/b || echo full",
+    ]
+    spec = ContainerSpec(
+        "app",
+        "ds-test/shell",
+        command=("/bin/sh", "-c", "\n".join(lines)),
+        memory_mb=64,
+        user="0",
+        is_confined=True,
+        capabilities=("KILL",),
+        scratch_mb=2,
+    )
+    host = host_of(real)
+
+    host.run(spec)
+    host.wait("app", A_WHILE)
+
+    said = host.logs("app", 20).splitlines()
+    assert [line for line in said if line in ("no root", "no folder", "room", "full")] == [
+        "no root", "no folder", "room", "full",
+    ]  # fmt: skip
+    kept = real.shell("docker inspect -f '{{.HostConfig.CapAdd}} {{.HostConfig.OomScoreAdj}}' app")
+    assert kept == "[KILL] 500" or kept == "[CAP_KILL] 500"
+    assert real.shell("docker diff app") == ""
+
+
 # --- waiting and stopping ------------------------------------------------------------------------
 
 
