@@ -35,7 +35,7 @@ from bot.services.r_container import RUN, longest, most_log_bytes, oldest, spec_
 from bot.services.r_report import RReport, excerpt, readable, report_from
 from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.services.vm_use import VmUse
-from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, Watch, Work
+from bot.services.work import CLOCKS_DIFFER, Failed, Outcome, TimedOut, Watch, Work
 from config.r import RPolicy
 
 log = logging.getLogger(__name__)
@@ -103,16 +103,22 @@ class RunR:
     def after_failure(self, op: Operation, admitted: Json, failure: Failed | None) -> Outcome:
         retry = Button(Text("Try again"), value=_typed(op, op.args.get("vm")))
         buttons = (retry,) if retry.fits else ()
+        if all([self._is_clean(op, vm) for vm in self._places(op, admitted)]):
+            return Outcome(Text("Nothing was left behind."), buttons)
+        text = Text("See what still runs with `{command} ps`.", command=self.use.policy.command)
+        return Outcome(text, buttons)
+
+    def _is_clean(self, op: Operation, vm: Vm) -> bool:
+        """Whether the VM has no container of the operation, or has none any more."""
         try:
-            for vm in self._places(op, admitted):
-                host = self.use.fleet.host(vm)
-                left = existing(host, op.id)
-                if left is not None:
-                    host.remove(left.id)
-        except (LookupError, HostError, UserError):
-            text = Text("See what still runs with `{command} ps`.", command=self.use.policy.command)
-            return Outcome(text, buttons)
-        return Outcome(Text("Nothing was left behind."), buttons)
+            host = self.use.fleet.host(vm)
+            left = existing(host, op.id)
+            if left is not None:
+                host.remove(left.id)
+        except (HostError, UserError) as error:
+            log.warning("operation %s: is a container left on %s? %s", op.id, vm.hostname, error)
+            return False
+        return True
 
     # --- phases ---
 
@@ -171,7 +177,7 @@ class RunR:
         pictures: list[Picture] = []
         try:
             self._upload(watch, work, report, pictures)
-        except ChatRefused as error:
+        except (ChatRefused, TimedOut) as error:  # the rest is told all the same
             pictures = []
             text = Text("{one}\nIts plots cannot be shown: {why}", one=text, why=error.text)
         return {

@@ -324,6 +324,32 @@ def test_a_plot_that_cannot_be_uploaded_costs_no_output(vm: World) -> None:
     assert "[1] 2" in shown(vm, op_id)
 
 
+def test_slack_away_for_long_costs_only_the_plots(vm: World) -> None:
+    offer(vm, lambda code: r_run("[1] 2\n", plots=[PLOT]))
+    vm.chat.fail("upload", ChatUnknown("silent"), times=1000)
+
+    op_id = vm.done("r plot(1)")
+
+    assert "Its plots cannot be shown" in vm.told(op_id)
+    assert "[1] 2" in shown(vm, op_id)
+    assert containers(vm) == []
+
+
+def test_what_nobody_foresaw_leaves_no_container(vm: World, monkeypatch: Any) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr("bot.services.r_run.told", broken)
+
+    op_id = vm.ask("r plot(1)")
+    vm.run()
+
+    assert vm.given_up == [op_id]
+    assert vm.state(op_id) is OperationState.FAILED
+    assert containers(vm) == []
+    assert len(started(vm)) == 1, "it was run again"
+
+
 def test_an_upload_whose_answer_was_lost_is_done_again(vm: World) -> None:
     """Nobody sees a file that no block shows."""
     offer(vm, lambda code: r_run(plots=[PLOT, PLOT]))
