@@ -651,9 +651,7 @@ def test_what_is_created_and_cannot_be_is_not_left_behind(world: World) -> None:
 def test_a_port_that_is_taken_is_told_at_the_start(world: World, removes_itself: bool) -> None:
     host, ports = host_of(world), (PortBinding(3838, 13838),)
     host.run(ContainerSpec("first", SLEEPER, ports=ports))
-    made = host.create(
-        ContainerSpec("second", SLEEPER, ports=ports, removes_itself=removes_itself)
-    )
+    made = host.create(ContainerSpec("second", SLEEPER, ports=ports, removes_itself=removes_itself))
 
     with pytest.raises(PortTaken):
         host.start(made.id)
