@@ -18,7 +18,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from hashlib import sha256
@@ -46,7 +46,7 @@ from bot.models import (
     VmState,
 )
 from bot.ports import Journal
-from bot.services.operations import Request
+from bot.services.operations import Request, operation_id
 from bot.services.release import Saved
 from bot.services.work import Watch, Work
 from bot.store import (
@@ -363,6 +363,11 @@ class World:
             worker.restart()
         if not worker.is_alive:
             raise Killed(f"the process died in {op_id}")
+        then = operation_id(f"{op_id}:then")
+        with self.meddling.off():
+            is_recorded = then in self.core.operation_store.unfinished()
+        if is_recorded and then not in self._workers:
+            self.sim.spawn(lambda: self._work(then))
 
     def _perform(self, op_id: str, journal: Journal) -> None:
         """One attempt, with the pauses before later ones that the real engine makes."""
@@ -407,6 +412,7 @@ class FakeSaver:
 
     def __init__(self, world: World) -> None:
         self.saved: list[str] = []  # op_ids of VMs, in order
+        self.times: list[tuple[datetime, str]] = []  # and when
         self.fails = False
         self.lasts = timedelta(0)
         self.meanwhile: Callable[[], object] = lambda: None  # happens while it saves
@@ -419,6 +425,7 @@ class FakeSaver:
             if self.fails:
                 raise EngineRefused("the volume cannot be read")
             self.saved.append(vm.op_id)
+            self.times.append((watch.clock.now(), vm.op_id))
             return {}
 
         work.phase("save", Text("Save the work"), timedelta(hours=1), save)
