@@ -161,6 +161,7 @@ class Core:
                 policy.spoken_in,
                 lambda op, click: self.boundary.take_button_away(op, click),
             ),
+            follow=self._follow,
             ended=self._refresh_home if refreshes_homes else lambda op: None,
         )
         self.runner = Duties(self.caretaker.duties, runner, self.operation_store, clock)
@@ -171,6 +172,11 @@ class Core:
         self.boundary = Boundary(
             self.grammar, self.operations, questions, self.answers, chat, policy.access, clock
         )
+
+    def _follow(self, op: Operation) -> None:
+        """Take down what is to be run on a VM that was ordered; the same twice is once."""
+        request = self.grammar.following(op.args)
+        self.operations.record(request, op.caller, f"{op.id}:then", op.response_url)
 
     def _refresh_home(self, op: Operation) -> None:
         if not op.caller.is_local:

@@ -12,26 +12,32 @@ import re
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from bot.access import Rules, require_member
 from bot.errors import BotError, ChatError, ChatRefused, UserError, WrongName
 from bot.metrics import COMMANDS
-from bot.models import Caller, Click, Operation, Text
+from bot.models import Caller, Click, Member, Operation, Text
 from bot.ports import Chat, Clock
-from bot.replies import answers, modals
-from bot.replies.blocks import Drawing, Reply
+from bot.replies import answers, form, modals
+from bot.replies.blocks import Drawing, Reply, section
+from bot.replies.form import PROGRAM, Opened
+from bot.replies.texts import plain, say, spoken
 from bot.replies.used import repainted
 from bot.services.names import corrected
 from bot.services.operations import Operations
 from bot.services.questions import Questions
 from handlers.answers import Answers
+from handlers.form import Form, Mistakes, opened_of, values_of
 from handlers.grammar import Grammar, Understood
+from handlers.help import help_reply
 
 log = logging.getLogger(__name__)
 
 _THREADS = 32
+_WAITS_S = 1.0  # for who asks, before a form is opened; a trigger is good for three seconds
 _QUICK_THREADS = 4
 _GRACE = timedelta(seconds=5)
 # A file that was just uploaded may not be fit to be shown yet: "invalid_blocks" until it is.
@@ -49,6 +55,7 @@ class Typed:
     caller: Caller
     key: str
     response_url: str | None  # None: on the Home tab there is none
+    trigger_id: str = ""  # opens a modal, within 3 s
     is_click: bool = False
     click: Click | None = None  # on a message
     replaces: bool = False  # an answer takes the place of the message with the button
@@ -74,6 +81,7 @@ class Boundary:
         self._chat = chat
         self._rules = rules
         self._clock = clock
+        self._form = Form(grammar, questions)
         self._under_way: set[Future[None]] = set()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="answers")
         # What asks no VM never waits behind what does: engines may hang, and many at once.
@@ -84,6 +92,8 @@ class Boundary:
 
         Raises when it could not be recorded: Slack then tells the person that it did not work.
         """
+        if typed.trigger_id and not typed.line.strip() and not typed.is_click:
+            return self.open_form(typed)
         try:
             understood = self._grammar.parse(typed.line)
         except UserError as error:
@@ -113,9 +123,33 @@ class Boundary:
         outcome = "recorded" if recorded else "repeated"
         COMMANDS.labels(understood.command.name, outcome).inc()
 
-    def show_password(self, caller: Caller, trigger_id: str, value: str) -> None:
-        """Open a modal with a container's password, for its owner."""
-        self._later(lambda: self._show_password(caller, trigger_id, value))
+    def show_password(self, typed: Typed) -> None:
+        """Open a modal with a container's password, for its owner. The line says which."""
+        self._later(lambda: self._show_password(typed))
+
+    def open_form(self, typed: Typed) -> None:
+        """Open the form "New workspace"; where that is too late, help is the answer."""
+        COMMANDS.labels("form", "asked").inc()
+        self._submit(self._quick, lambda: self._open_form(typed))
+
+    def submit_form(self, caller: Caller, view: dict[str, Any], key: str) -> dict[str, str]:
+        """Take down what was filled in; gives what is wrong per block_id, in the form's language.
+
+        key: the same each time one form is submitted. Quick: it runs before the ack.
+        """
+        opened = opened_of(view)
+        if opened is None:
+            return {PROGRAM: plain(Text("That form does not work any more."), "en")}
+        asked_in = replace(caller, channel_id=opened.channel_id)
+        try:
+            request = self._form.request(values_of(view), asked_in)
+        except Mistakes as mistakes:
+            COMMANDS.labels("form", "refused").inc()
+            texts = mistakes.by_field.items()
+            return {field: plain(text, opened.language) for field, text in texts}
+        recorded = self._operations.record(request, asked_in, key, None)
+        COMMANDS.labels("form", "recorded" if recorded else "repeated").inc()
+        return {}
 
     def refresh_home(self, user_id: str, page: str = "1") -> None:
         """Show a person's App Home as it is now: it was opened, or something of theirs changed.
@@ -252,17 +286,20 @@ class Boundary:
 
     # --- passwords ---
 
-    def _show_password(self, caller: Caller, trigger_id: str, value: str) -> None:
+    def _show_password(self, typed: Typed) -> None:
         """The modal is opened before anything else is asked: the trigger dies after 3 s."""
-        view_id = self._chat.open_view(trigger_id, modals.loading_modal("en"))
-        language = "en"
+        caller, language = typed.caller, "en"
+        try:
+            view_id = self._chat.open_view(typed.trigger_id, modals.loading_modal(language))
+        except ChatError as error:
+            return self._say_too_late(typed, error)
         try:
             member = self._chat.member(caller.user_id)
             language = member.language
             if language != "en":
                 self._chat.update_view(view_id, modals.loading_modal(language))
             require_member(caller, member, self._rules)
-            vm_id, container_id = _password_of(value)
+            vm_id, container_id = _password_of(typed.line)
             found = self._questions.credentials(caller, vm_id, container_id)
         except BotError as error:
             self._chat.update_view(view_id, modals.trouble_modal(error.text, language))
@@ -273,6 +310,50 @@ class Boundary:
             return
         view = modals.password_modal(found.title, found.url, found.login, found.password, language)
         self._chat.update_view(view_id, view)
+
+    def _say_too_late(self, typed: Typed, error: ChatError) -> None:
+        """A click that opened nothing must not look as if it had done nothing."""
+        log.info("a modal was not opened: %s", error)
+        language = self._chat.member(typed.caller.user_id).language
+        text = Text("Slack did not open the window in time. Press the button again.")
+        self._send(typed, self._refusal(UserError(text), language), replaces=False)
+
+    # --- the form ---
+
+    def _open_form(self, typed: Typed) -> None:
+        """At once if it is known who asks; else a window that waits is opened first."""
+        view_id = None
+        try:
+            asked = self._pool.submit(self._chat.member, typed.caller.user_id)
+            wait([asked], timeout=_WAITS_S)
+            if not asked.done():
+                view_id = self._chat.open_view(typed.trigger_id, form.waiting_modal("en"))
+            view = self._form_of(typed.caller, asked.result())
+            if view_id is None:
+                self._chat.open_view(typed.trigger_id, view)
+            else:
+                self._chat.update_view(view_id, view)
+        except ChatError as error:
+            log.info("the form was not opened: %s", error)
+            if view_id is None:
+                return self._answer(typed, self._help_instead)
+            trouble = modals.trouble_modal(error.text, "en", Text("New workspace"))
+            self._chat.update_view(view_id, trouble)
+        except Exception:
+            self._send(typed, answers.unexpected_reply(_incident(), "en"), replaces=False)
+
+    def _form_of(self, caller: Caller, member: Member) -> dict[str, Any]:
+        try:
+            require_member(caller, member, self._rules)
+            offered = self._form.offered(caller)
+        except BotError as error:
+            return modals.trouble_modal(error.text, member.language, Text("New workspace"))
+        return form.form_modal(offered, Opened(caller.channel_id, member.language))
+
+    def _help_instead(self, language: str) -> Reply:
+        text = Text("Slack did not open the form in time. Press *New workspace*, or type it.")
+        said, overview = say(text, language), help_reply(self._grammar, [], language)
+        return Reply(f"{spoken(said)} {overview.text}", [section(said), *overview.blocks])
 
     # --- threads ---
 

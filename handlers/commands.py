@@ -30,6 +30,7 @@ def commands(policy: Policy) -> tuple[Command, ...]:
         Flag("datacenter", "D", Text("where it runs, such as dal10"), datacenter, vm.datacenter),
         Flag("image", "|".join([*images, "GUID"]), Text("what is installed on it"),
              vm_image(images), vm.image),
+        Flag("then", "COMMAND", Text("what to run on it as soon as it is ready"), str, "rstudio"),
     )  # fmt: skip
     apps = [
         Command(
@@ -73,7 +74,7 @@ def commands(policy: Policy) -> tuple[Command, ...]:
                                              " and keep them again")),
                        Flag("fresh", "", Text("forget them first")))),
         *_images(policy),
-        *_containers(),
+        *_containers(policy),
         *idle_commands(),
         *admin_commands(),
         Command("help", ("help",), Text("All commands, or how one of them is typed"),
@@ -103,7 +104,7 @@ def _images(policy: Policy) -> tuple[Command, ...]:
     )  # fmt: skip
 
 
-def _containers() -> tuple[Command, ...]:
+def _containers(policy: Policy) -> tuple[Command, ...]:
     ids = Param("ids", "ID", container, is_many=True)
     one = Param("id", "ID", container)
     return (
@@ -142,7 +143,8 @@ def _containers() -> tuple[Command, ...]:
                 takes_vm=True, is_question=True),
         Command("stop", ("stop",), Text("Stop containers; their files stay"), "stop 5c061b59b648",
                 params=(ids,), takes_vm=True),
-        Command("export", ("export",), Text("Get the work of your RStudio as an archive"),
+        Command("export", ("export",), Text("Get the work of your RStudio as an archive, at most {most} MB",
+                     most=policy.export.most_mb),
                 "export rstudio", takes_vm=True,
                 params=(Param("id", "CONTAINER|APP", container, is_optional=True),),
                 flags=(Flag("here", "", Text("post it here, where others can read it, too")),

@@ -160,7 +160,19 @@ class Grammar:
             rest = _read_vm(command, rest, args)
             self._check_on(command, rest, args)
         _read_params(command, rest, args)
+        if "then" in args:
+            self.following(args)
         return Understood(command, Request(command.kind, args))
+
+    def following(self, args: Mapping[str, Any]) -> Request:
+        """What an order says is to be run on the VM then. Raises UserError."""
+        then = self.parse(args["then"])
+        if then.command.is_question or not then.command.takes_vm or "vm" in then.request.args:
+            raise UserError(
+                Text("`--then` takes what to run on that VM, such as `rstudio`."),
+                instead=f"vm {args['name']} --then rstudio",
+            )
+        return Request(then.request.kind, then.request.args | {"vm": args["name"]})
 
     def _check_on(self, command: Command, rest: list[str], args: Mapping[str, Any]) -> None:
         """Refuses `rstudio jekyll-dev`, which lacks an `on`."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from bot.errors import UserError
 from bot.models import Text
-from bot.replies.blocks import Reply, context, joined, section
+from bot.replies.blocks import Reply, actions, context, joined, section
+from bot.replies.home import new_workspace
 from bot.replies.texts import escape, say
 from handlers.grammar import Command, Grammar
 
@@ -36,7 +37,8 @@ def _overview(grammar: Grammar, language: str) -> Reply:
     more = say(
         Text("One of them, with its options: `{command} help vm`", command=grammar.slash), language
     )
-    return Reply(text, [section(f"*{text}*"), *joined(lines), context(more)])
+    row = actions([new_workspace()], language)
+    return Reply(text, [section(f"*{text}*"), row, *joined(lines), context(more)])
 
 
 def _one(grammar: Grammar, command: Command, language: str) -> Reply:

@@ -9,7 +9,8 @@ from typing import Any
 from slack_bolt import Ack, App
 
 from bot.models import Caller, Click, MessageRef
-from bot.replies.blocks import CHOOSE, HOME_PAGE, OPEN, PAGE, PASSWORD, RUN
+from bot.replies.blocks import CHOOSE, FORM, HOME_PAGE, OPEN, PAGE, PASSWORD, RUN
+from bot.replies.form import CALLBACK
 from bot.replies.pages import command_of
 from handlers.boundary import Boundary, Typed
 
@@ -37,6 +38,12 @@ def register(app: App, boundary: Boundary, command: str) -> None:
         boundary.take(replace(_clicked(body, action), click=None, replaces=True))
         ack()
 
+    _register_views(app, boundary)
+
+
+def _register_views(app: App, boundary: Boundary) -> None:
+    """Windows and the App Home."""
+
     @app.action(_numbered(HOME_PAGE))
     def on_home_page(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
         boundary.refresh_home(body["user"]["id"], action.get("value", ""))
@@ -44,8 +51,22 @@ def register(app: App, boundary: Boundary, command: str) -> None:
 
     @app.action(_numbered(PASSWORD))
     def on_password(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
-        boundary.show_password(_clicker(body), body["trigger_id"], action.get("value", ""))
+        boundary.show_password(_clicked(body, action))
         ack()
+
+    @app.action(_numbered(FORM))
+    def on_form(ack: Ack, body: dict[str, Any], action: dict[str, Any]) -> None:
+        boundary.open_form(_clicked(body, action))
+        ack()
+
+    @app.view(CALLBACK)
+    def on_submit(ack: Ack, body: dict[str, Any], view: dict[str, Any]) -> None:
+        key = f"{body['team']['id']}:{view['id']}"
+        errors = boundary.submit_form(_clicker(body), view, key)
+        if errors:
+            ack(response_action="errors", errors=errors)
+        else:
+            ack()
 
     @app.event("app_home_opened")
     def on_home(event: dict[str, Any]) -> None:
@@ -70,6 +91,7 @@ def _typed(body: dict[str, Any]) -> Typed:
         caller=caller,
         key=f"{caller.team_id}:{body['trigger_id']}",
         response_url=body["response_url"],
+        trigger_id=body["trigger_id"],
     )
 
 
@@ -80,6 +102,7 @@ def _clicked(body: dict[str, Any], action: dict[str, Any]) -> Typed:
         caller=caller,
         key=f"{caller.team_id}:{body['trigger_id']}",
         response_url=body.get("response_url") or None,
+        trigger_id=body["trigger_id"],
         is_click=True,
         click=click,
         replaces=click is not None and click.is_answer and click.is_private,

@@ -37,6 +37,9 @@ PAGE = "page"
 HOME_PAGE = "homepage"
 """action_id of buttons like that on the App Home; the value is the number of the page."""
 
+FORM = "form"
+"""action_id of buttons that open the form "New workspace"."""
+
 PASSWORD = "password"
 """action_id of buttons that show a container's password to its owner."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.models import Text, Title
 from bot.replies.answers import VmReport, cancel_row, containers_reply, export_row
-from bot.replies.blocks import DIVIDER, HOME_PAGE, Button, actions, context, section
+from bot.replies.blocks import DIVIDER, FORM, HOME_PAGE, Button, actions, context, section
 from bot.replies.pages import IN_HOME, Turning
 from bot.replies.texts import say
 
@@ -29,11 +29,18 @@ def home_view(
     seen = say(Text("As of {when}", when=now), language)
     if not reports:
         order = Button(Text("Order VM {name}", name="my-vm"), value="vm my-vm", style="primary")
-        blocks = [section(say(Text("You have no VM yet."), language)), actions([order], language)]
+        row = actions([order, new_workspace()], language)
+        blocks = [section(say(Text("You have no VM yet."), language)), row]
     else:
         turning = Turning(str, page, HOME_PAGE)
         blocks = containers_reply(reports, now, language, turning, IN_HOME).blocks
         starts = [Button(Text("{app}", app=title), value=word) for word, title in programs.items()]
         rows = [*export_row(reports, language), *cancel_row(reports, language)]
-        blocks = [*blocks, DIVIDER, actions(starts[:5], language), *rows]
+        buttons = [new_workspace(), *starts[:5]]
+        blocks = [*blocks, DIVIDER, actions(buttons, language), *rows]
     return {"type": "home", "blocks": [*blocks, context(f"{hint} · {seen}")]}
+
+
+def new_workspace() -> Button:
+    """Opens the form."""
+    return Button(Text("New workspace"), FORM)

@@ -14,7 +14,7 @@ _MAX_TITLE = 24
 def loading_modal(language: str) -> dict[str, Any]:
     """Opened at once, before anything slow is asked: a trigger is good for three seconds."""
     waiting = say(Text("Asking the VM…"), language)
-    return _modal(Text("Password"), [section(f"⏳ {waiting}")], language)
+    return modal(Text("Password"), [section(f"⏳ {waiting}")], language)
 
 
 def password_modal(
@@ -29,12 +29,12 @@ def password_modal(
     ]
     if url:
         blocks.insert(1, actions([Button(Text("Open"), OPEN, url=url, style="primary")], language))
-    return _modal(Text("Password"), blocks, language)
+    return modal(Text("Password"), blocks, language)
 
 
-def trouble_modal(why: Text, language: str) -> dict[str, Any]:
+def trouble_modal(why: Text, language: str, title: Text | None = None) -> dict[str, Any]:
     """Why there is nothing to show."""
-    return _modal(Text("Password"), [section(f"⚠️ {say(why, language)}")], language)
+    return modal(title or Text("Password"), [section(f"⚠️ {say(why, language)}")], language)
 
 
 def _to_copy(label: Text, words: str, language: str) -> Block:
@@ -49,7 +49,8 @@ def _to_copy(label: Text, words: str, language: str) -> Block:
     }
 
 
-def _modal(title: Text, blocks: list[Block], language: str) -> dict[str, Any]:
+def modal(title: Text, blocks: list[Block], language: str) -> dict[str, Any]:
+    """A modal with nothing to submit."""
     return {
         "type": "modal",
         "title": _words(title, language),

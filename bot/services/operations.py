@@ -226,6 +226,7 @@ class Runner:
         command: str,
         offer: Offer,
         buttons: UsedButtons,
+        follow: Callable[[Operation], None] = lambda op: None,
         ended: Callable[[Operation], None] = lambda op: None,
     ) -> None:
         self._acts = acts
@@ -236,6 +237,7 @@ class Runner:
         self._command = command
         self._offer = offer
         self._buttons = buttons
+        self._follow = follow
         self._card_rules = CardRules(buttons.spoken_in, buttons.repaint)
         self._ended = ended
 
@@ -268,6 +270,8 @@ class Runner:
             self._refuse(op, journal, _refusal(error), who["language"])
             self._end(op, OperationState.REFUSED)
             return
+        if op.args.get("then"):
+            journal.step("then", lambda: self._record_next(op))
         self._buttons.begun(op, journal, who["language"])
         state = OperationState.DONE
         try:
@@ -321,6 +325,11 @@ class Runner:
         self._end(op, OperationState.FAILED)
 
     # --- within ---
+
+    def _record_next(self, op: Operation) -> Json:
+        """What comes then waits by itself, and is told by itself."""
+        self._follow(op)
+        return {}
 
     def _card_of(self, op: Operation) -> MessageRef | None:
         """Its card; one whose posting was never confirmed is looked for."""

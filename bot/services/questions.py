@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.errors import ContainerNotFound, NotAllowed, UserError
-from bot.models import Caller, Choice, Container, Text, Title, Vm
+from bot.models import Caller, Choice, Container, Text, Title, Vm, VmState
 from bot.ports import Clock
 from bot.replies.answers import ShownContainer, VmReport
 from bot.services.fleet import APP, OWNER, Fleet
@@ -54,6 +54,16 @@ class Questions:
         if not found:
             raise self._no_vm()
         return found
+
+    def ready(self, caller: Caller) -> list[Vm]:
+        """The person's VMs on which something can be run now."""
+        return [vm for vm in self.vms.live(caller.user_id) if vm.state is VmState.READY]
+
+    def free_name(self) -> str:
+        """A name that no VM has."""
+        taken = {vm.hostname for vm in self.vms.live()}
+        names = ("my-vm", *(f"my-vm-{number}" for number in range(2, len(taken) + 3)))
+        return next(name for name in names if name not in taken)
 
     def credentials(self, caller: Caller, vm_id: str, container_id: str) -> Credentials:
         """Login and password of a container, read from the VM now, for its owner alone.
@@ -114,9 +124,7 @@ class Questions:
         )
 
     def _no_vm(self) -> UserError:
-        name = "my-vm"
-        if self.vms.named(name) is not None:
-            name = f"my-vm-{len(self.vms.live()) + 1}"
+        name = self.free_name()
         return UserError(
             Text("There is no VM yet."),
             instead=f"vm {name}",

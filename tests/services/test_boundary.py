@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -48,7 +49,8 @@ def test_a_password_that_cannot_be_read_leaves_no_modal_that_waits_for_ever(worl
     number = max(point.number for point in world.meddling.seen if point.effect == "vms.get")
     world.meddling.plan[Point("vms.get", number + 1)] = Strike.ERROR_BEFORE
     value = json.dumps({"vm": vm_id, "container": container.id})
-    world.core.boundary.show_password(_caller(), world.chat.issue_trigger(), value)
+    typed = replace(_typed(world, value), trigger_id=world.chat.issue_trigger())
+    world.core.boundary.show_password(typed)
     world.core.boundary.close()
     (view,) = world.chat.views.values()
     assert "unexpected" in json.dumps(view)
