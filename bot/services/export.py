@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.access import is_owner_or_admin, require_owner
-from bot.errors import ChatError, ChatUnknown, EngineRefused, TooLarge, UserError
+from bot.errors import ChatError, ChatUnknown, EngineRefused, TooLarge, UserError, WrongName
 from bot.models import Caller, Choice, Operation, Person, Text, Title, Vm, counted
 from bot.ports import ContainerHost
 from bot.replies.blocks import Button
 from bot.replies.engine_answers import size
 from bot.services.containers import homes
 from bot.services.fleet import APP, OWNER
+from bot.services.names import near
 from bot.services.packing import Archive, packed
 from bot.services.recorded import Json
 from bot.services.vm_use import VmUse
@@ -92,7 +93,12 @@ class ExportWork:
 
     def _of_container(self, op: Operation, word: str) -> tuple[Vm, str, Sequence[App]]:
         """Of whoever started it: its VM's owner may kill it, and may not read what is in it."""
-        [one] = self.use.fleet.locate([word], op.args.get("vm"), op.caller)
+        try:
+            [one] = self.use.fleet.locate([word], op.args.get("vm"), op.caller)
+        except WrongName as error:
+            apps = [(name, None) for name in near(word, self.use.policy.catalog)]
+            meant = [*apps, *error.meant]
+            raise WrongName(error.text, error.what, error.typed, meant, error.instead) from error
         owner_id = one.container.labels.get(OWNER)
         app = self.use.policy.catalog.get(one.container.labels.get(APP, ""))
         if owner_id is None or app is None or not app.homes:

@@ -86,7 +86,7 @@ class KillContainers:
         apps = {
             target["vm"]: target["app"]
             for target in targets
-            if target["owner"] == op.caller.user_id and self._homes(target)
+            if target.get("owner") == op.caller.user_id and self._homes(target)
         }
         vms = [(app, self.vms.get(vm)) for vm, app in apps.items()]
         return tuple(export_button(app, vm, is_only=len(vms) == 1) for app, vm in vms)

@@ -195,6 +195,10 @@ def test_what_grew_meanwhile_is_not_sent(world: World, vm: FakeHost) -> None:
     assert world.chat.shares == [] and "grown to more than 100.0 MB" in world.told(op_id)
 
 
+def test_a_program_that_was_mistyped_is_offered(world: World, vm: FakeHost) -> None:
+    assert "export rstudio --private" in world.refused("export rstudoi --private")
+
+
 # --- what goes wrong ---
 
 
