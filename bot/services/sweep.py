@@ -54,7 +54,8 @@ class Sweep:
         listed = self._listed()
         is_sure = listed is not None and self._compared(listed, counts)
         found = self._assess_all(listed if is_sure else None)
-        fresh = [each for each in found if self.stores.watch.put(each.row)]
+        written = self.stores.watch.put_all([each.row for each in found])
+        fresh = [each for each in found if each.vm.op_id in written]
         counts.update(f"vm {each.verdict.use}" for each in found)
         self.follow_up.act(fresh, counts, is_sure=is_sure)
         self.stores.watch.forget()

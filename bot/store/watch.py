@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,8 @@ import sqlalchemy as sa
 from bot.store.tables import findings, switches, ticks, vm_watch, vms
 
 Json = dict[str, Any]
+
+_AT_ONCE = 500  # rows in a transaction, so that others need not wait long for their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,29 @@ class WatchStore:
 
     def put(self, row: WatchRow) -> bool:
         """Write a look down; False when a newer one is known."""
-        newer = vm_watch.update().where(
-            vm_watch.c.vm == row.vm, vm_watch.c.looked_at < row.looked_at
-        )
-        return _put(self._engine, newer, vm_watch, asdict(row))
+        return _put(self._engine, _older_than(row), vm_watch, asdict(row))
+
+    def put_all(self, rows: Sequence[WatchRow]) -> set[str]:
+        """Write looks down; gives the VMs of which no newer one is known."""
+        written = set()
+        for begin in range(0, len(rows), _AT_ONCE):
+            some = rows[begin : begin + _AT_ONCE]
+            with self._engine.begin() as connection:  # each transaction waits for the disk
+                for row in some:
+                    if connection.execute(_older_than(row).values(asdict(row))).rowcount:
+                        written.add(row.vm)
+        written |= {row.vm for row in rows if row.vm not in written and self.put(row)}
+        return written
 
     def forget(self) -> None:
         """Delete what was seen of VMs that are no more."""
         live = sa.select(vms.c.op_id).where(vms.c.is_live)
         with self._engine.begin() as connection:
             connection.execute(vm_watch.delete().where(vm_watch.c.vm.not_in(live)))
+
+
+def _older_than(row: WatchRow) -> sa.Update:
+    return vm_watch.update().where(vm_watch.c.vm == row.vm, vm_watch.c.looked_at < row.looked_at)
 
 
 @dataclass(frozen=True, slots=True)

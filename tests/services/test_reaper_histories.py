@@ -55,7 +55,7 @@ idle:
 COSTLY = (
     "cloud.cancel", "cloud.get", "marks.claim", "marks.mark", "marks.delivered", "marks.end",
     "marks.keep", "marks.add_notice", "saver.save", "chat.post", "chat.update", "vms.gone",
-    "operations.finish", "watch.put", "findings.note",
+    "operations.finish", "watch.put_all", "findings.note",
 )  # fmt: skip
 READS = ("host.activity", "cloud.vms", "chat.member", "chat.find", "marks.get", "vms.get")
 KINDS = {

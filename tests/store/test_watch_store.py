@@ -51,6 +51,17 @@ def test_an_older_look_does_not_overwrite_a_newer_one(watch: WatchStore) -> None
     assert watch.get("op-1") == WatchRow("op-1", NOW, {"cpu_s": 1})
 
 
+def test_many_looks_are_written_where_no_newer_one_is_known(watch: WatchStore) -> None:
+    watch.put(WatchRow("op-1", NOW))
+    watch.put(WatchRow("op-2", NOW + 2 * MINUTE))
+    rows = [WatchRow(f"op-{number}", NOW + MINUTE) for number in range(1, 4)]
+    assert watch.put_all(rows) == {"op-1", "op-3"}
+    assert {row.vm: row.looked_at for row in watch.all().values()} == {
+        "op-1": NOW + MINUTE, "op-2": NOW + 2 * MINUTE, "op-3": NOW + MINUTE,
+    }  # fmt: skip
+    assert watch.put_all([]) == set()
+
+
 def test_of_looks_at_once_the_newest_stays(watch: WatchStore) -> None:
     rows = [WatchRow("op-1", NOW + number * MINUTE) for number in range(RACERS)]
     outcomes = at_once([partial(watch.put, row) for row in rows])
