@@ -96,6 +96,8 @@ class _Shell:
 
     def close(self) -> bool:
         """Whether everything has ended; else the process must."""
+        if self._carrier.carrying is Carrying.SELF and self._unfinished():
+            self._screen.say(Text("Ending the step that is under way…"))
         try:
             self._carrier.close()
         except KeyboardInterrupt:
@@ -106,8 +108,9 @@ class _Shell:
 
     def _converse(self) -> int:
         home = self._parts.settings.env.ds_home
+        self._session.stays = True
         self._screen.say(Text("`help` lists the commands. Ctrl-C stops waiting, Ctrl-D ends."))
-        if self._parts.core.operation_store.unfinished(LOCAL_TEAM):
+        if self._unfinished():
             self._carrier.wake()
         self._show_news()
         for line in typed_lines(self._grammar, home):
@@ -153,8 +156,7 @@ class _Shell:
 
     def _wait_for_own_work(self) -> None:
         """What only this process carries out is not left lying when somebody leaves."""
-        unfinished = self._parts.core.operation_store.unfinished
-        if self._carrier.carrying is not Carrying.SELF or not unfinished(LOCAL_TEAM):
+        if self._carrier.carrying is not Carrying.SELF or not self._unfinished():
             return
         self._screen.say(
             Text("No bot runs, so this goes on here until it has ended. Ctrl-C leaves it to the"
@@ -162,9 +164,12 @@ class _Shell:
         )  # fmt: skip
         waiting = threading.Event()
         with suppress(KeyboardInterrupt):
-            while unfinished(LOCAL_TEAM) and self._carrier.carrying is Carrying.SELF:
+            while self._unfinished() and self._carrier.carrying is Carrying.SELF:
                 waiting.wait(_LOOK_S)
         self._show_news()
+
+    def _unfinished(self) -> list[str]:
+        return self._parts.core.operation_store.unfinished(LOCAL_TEAM)
 
     def _takes_code(self, word: str) -> bool:
         return takes_code(self._grammar, word)

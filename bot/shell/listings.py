@@ -29,9 +29,13 @@ class HeardQuestions(Questions):
         self, caller: Caller, vm_name: str | None, *, all: bool = False, latest: bool = False
     ) -> list[VmReport]:
         if vm_name is None:  # nothing is an answer, too: programs get no rows
-            self.heard[:] = [containers_listing([]), reports_listing([], self.clock.now())]
+            self.heard[:] = [
+                containers_listing([], self.clock.now()),
+                reports_listing([], self.clock.now()),
+            ]
         reports = super().containers(caller, vm_name, all=all, latest=latest)
-        self.heard[:] = [containers_listing(reports), reports_listing(reports, self.clock.now())]
+        now = self.clock.now()
+        self.heard[:] = [containers_listing(reports, now), reports_listing(reports, now)]
         return reports
 
     def virtual_machines(self, caller: Caller, *, everyones: bool) -> list[Vm]:
@@ -148,14 +152,14 @@ def reports_listing(reports: Sequence[VmReport], now: datetime) -> Listing:
 # --- containers ----------------------------------------------------------------------------------
 
 
-def containers_listing(reports: Sequence[VmReport]) -> Listing:
+def containers_listing(reports: Sequence[VmReport], now: datetime) -> Listing:
     """The containers of some VMs."""
     columns = [
         Column("id", Text("Container"), is_whole=True),
         Column("image", Text("Image")),
         Column("url", Text("Address"), is_whole=True),
         Column("vm", Text("VM"), is_whole=True),
-        Column("status", Text("State")),
+        Column("status", Text("Running"), is_whole=True),
         Column("name", Text("Name")),
         Column("owner"),
         Column("ports"),
@@ -163,18 +167,18 @@ def containers_listing(reports: Sequence[VmReport]) -> Listing:
         Column("has_password"),
         Column("created_at"),
     ]
-    rows = [_container_row(report.vm, one) for report in reports for one in report.containers]
+    rows = [_container_row(each.vm, one, now) for each in reports for one in each.containers]
     return listing("containers", columns, rows, is_table=bool(rows))
 
 
-def _container_row(vm: Vm, shown: ShownContainer) -> list[Fact]:
+def _container_row(vm: Vm, shown: ShownContainer, now: datetime) -> list[Fact]:
     one = shown.container
     return [
         one.short_id,
         one.image,
         Link(shown.url) if shown.url else None,
         vm.hostname,
-        Named(one.status, status_words(one)),
+        Named(one.status, _status(one, now)),
         one.name,
         Person(shown.owner_id) if shown.owner_id else None,
         [f"{each.host_port}:{each.container_port}" for each in one.ports],
@@ -182,6 +186,13 @@ def _container_row(vm: Vm, shown: ShownContainer) -> list[Fact]:
         shown.has_password,
         one.created_at,
     ]
+
+
+def _status(one: Container, now: datetime) -> Text:
+    """Shorter than in Slack, where there is more room."""
+    if not one.is_running or "(" in one.status:
+        return status_words(one)
+    return Text("for {length}", length=now - one.created_at)
 
 
 # --- engines and images --------------------------------------------------------------------------

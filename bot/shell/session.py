@@ -7,6 +7,7 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from bot.app import Core
@@ -53,6 +54,7 @@ class Session:
         self._carrier = carrier
         self._screen = screen
         self._heard: list[Listing] = []
+        self.stays = False  # somebody goes on typing here: what we carry out goes on, too
         asked = core.questions
         questions = HeardQuestions(
             asked.fleet, asked.vms, asked.policy, asked.clock, heard=self._heard
@@ -183,7 +185,8 @@ class Session:
 
     def _left(self, line: str, op: Operation) -> Result:
         """It goes on without us, or when somebody carries it on."""
-        if self._carrier.carrying is Carrying.BOT:
+        carrying = self._carrier.carrying
+        if carrying is Carrying.BOT or (carrying is Carrying.SELF and self.stays):
             text = Text("It goes on. Type `wait {id}` to see it again.", id=op.id)
         else:
             text = Text(
@@ -252,11 +255,19 @@ class Session:
         if len(words) > 1:
             text = Text("Which operation? Type one id.")
             return self._refused(line, Status.NOT_UNDERSTOOD, UserError(text, instead="jobs"))
-        op = self._named(words[0]) if words else next(iter(reversed(self._under_way())), None)
-        if op is None:
-            raise UserError(Text("Nothing is under way."))
+        op = self._named(words[0]) if words else self._newest()
         self._carrier.wake()
         return self._followed(line, op.id)
+
+    def _newest(self) -> Operation:
+        """The newest that is under way; else that whose end nobody has seen."""
+        under_way = self._under_way()
+        if under_way:
+            return under_way[-1]
+        for message in reversed(self.unseen()):
+            with suppress(UserError):
+                return self._named(message.key.partition(":")[0])
+        raise UserError(Text("Nothing is under way."))
 
     def _named(self, op_id: str) -> Operation:
         try:

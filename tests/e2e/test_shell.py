@@ -7,7 +7,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ def test_the_bot_carries_on_when_the_shell_is_killed(
     process = shell.begin("vm", "shell-killed")
     wait_until(lambda: len(world.softlayer.orders) > orders, QUICK_S)
     kill(process)
-    again = shell.document("wait")
+    again = shell.document("wait")  # under way, or ended since
     assert "shell-killed is ready" in again["text"]
     assert len(world.softlayer.orders) == orders + 1
     shell.document("vm", "cancel", "shell-killed")
@@ -182,8 +182,8 @@ def test_what_is_no_command_orders_nothing(world: World, bot: BotProcess, shell:
 # --- a terminal ----------------------------------------------------------------------------------
 
 
-def in_terminal(shell: Shell, *words: str, width: int = 100, lines: str = "") -> str:
-    """What a person sees in a terminal of their own."""
+def in_terminal(shell: Shell, *words: str, width: int = 100, lines: Sequence[str] = ()) -> str:
+    """What a person sees in a terminal of their own. lines: typed one by one at the prompt."""
     with _terminal(width) as (ours, theirs):
         process = subprocess.Popen(
             [*END_WITH_PARENT, sys.executable, "-m", "bot", "shell", "--user", "alice", *words],
@@ -193,9 +193,12 @@ def in_terminal(shell: Shell, *words: str, width: int = 100, lines: str = "") ->
             stderr=theirs,
         )
         os.close(theirs)
-        if lines:
-            os.write(ours, lines.encode())
-        seen = b"".join(iter(lambda: _read(ours), b""))
+        seen = b""
+        waiting = list(lines)
+        while read := _read(ours):
+            seen += read
+            if waiting and seen.count(b"ds> ") > len(lines) - len(waiting):
+                os.write(ours, waiting.pop(0).encode())
         assert process.wait(APP_S) == 0, seen.decode(errors="replace")
         return seen.decode(errors="replace")
 
@@ -217,7 +220,7 @@ def _read(terminal: int) -> bytes:
 
 
 def test_a_prompt_takes_commands_until_ctrl_d(bot: BotProcess, shell: Shell) -> None:
-    seen = in_terminal(shell, lines="vm list\n/ds help vm\nnonsense\n\x04")
+    seen = in_terminal(shell, lines=["vm list\n", "/ds help vm\n", "nonsense\n", "\x04"])
 
     assert "There is no VM yet" in seen
     assert "--datacenter" in seen

@@ -83,7 +83,7 @@ def test_a_list_is_a_table_in_korean() -> None:
 def test_a_terminal_too_narrow_for_a_table_shows_paragraphs() -> None:
     reports = fleet(1, 2)
     reply = Reply("2 running containers", [section("*2 running containers*"), section("first")])
-    result = answered("ps", Status.DONE, reply, [containers_listing(reports)])
+    result = answered("ps", Status.DONE, reply, [containers_listing(reports, NOW)])
 
     assert "Container" in drawn(result, width=120)
     assert drawn(result, width=60) == "2 running containers\nfirst"
@@ -167,7 +167,7 @@ def test_a_document_names_containers_ports_and_links() -> None:
     one = replace(container(), ports=(PortBinding(8787, 8788),))
     reports = [replace(fleet(1, 0)[0], containers=[shown(one)])]
     reply = Reply("1", [section(say(Text("{link}", link=Link(f"http://{ADDRESS}:8788/")), "en"))])
-    document = answered("ps", Status.DONE, reply, [containers_listing(reports)]).document()
+    document = answered("ps", Status.DONE, reply, [containers_listing(reports, NOW)]).document()
 
     [row] = document["facts"]["containers"]
     assert row["ports"] == ["8788:8787"] and row["is_running"] and row["status"] == "Up 5 minutes"

@@ -14,7 +14,9 @@ from config.settings import load_policy
 from handlers.commands import grammar as grammar_of
 from handlers.grammar import Command
 from tests.scenarios.world import access_to
-from tests.shell.conftest import Desk
+from tests.shell.desk import Desk
+
+pytest_plugins = ["tests.shell.desk_fixture"]
 
 GRAMMAR = grammar_of(load_policy())
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-import pytest
-
 from bot.adapters.durable_lookout import Presence
 from bot.adapters.local_chat import NoSlack
 from bot.app import Core
@@ -84,13 +82,14 @@ class Desk:
         return self.session(name, language).do(line)
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+@contextmanager
+def opened(directory: Path) -> Iterator[Desk]:
+    """A desk whose store is in a directory."""
     clock = FakeClock()
     cloud, hosts = FakeCloud(clock), FakeHosts(anywhere=lambda access: vm_of_ours(clock))
     core = Core(
         load_policy(),
-        f"sqlite:///{tmp_path / 'ds-bot.db'}",
+        f"sqlite:///{directory / 'ds-bot.db'}",
         cloud=cloud,
         hosts=hosts,
         web=FakeWeb(hosts),
