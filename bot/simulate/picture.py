@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,7 +15,9 @@ from bot.simulate.report import Report, Row
 
 _INK, _FAINT = "#1d1c1d", "#8a8a8a"
 _OURS, _PLAIN, _THEIRS = "#1264a3", "#7fb3d9", "#b3261e"
-_ALWAYS_NAMED = {"0.5 h", "1 h", "2 h", "4 h", "12 h", "24 h", "48 h"}
+_NAMED = {"0.5 h", "1 h", "4 h", "12 h", "24 h", "48 h"}
+_PLACES = ((8, -20), (8, 4), (8, 4), (8, 4), (8, 4))  # so that no name covers another one
+_NAMED_BOTH = {"24 h", "48 h"}  # where the two curves meet
 
 
 def draw(found: Report, with_habit: Sequence[Row], without: Sequence[Row], path: Path) -> None:
@@ -22,40 +26,41 @@ def draw(found: Report, with_habit: Sequence[Row], without: Sequence[Row], path:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.set_yscale("log")
-    _line(axes, without, _PLAIN, "ds-bot without habit, by idle_after", offset=(4, 6))
-    _line(axes, with_habit, _OURS, "ds-bot, by idle_after", offset=(-4, -14))
-    axes.plot(
-        [found.ours.interrupted], [float(found.ours.dollars)], "*", color=_OURS, markersize=17
-    )
-    _name(axes, found.ours, "shipped policy", _OURS, (10, -14))
-    for row in found.peers:
-        killed = f"{row.name}\n{row.busy_killed:g} busy VMs killed"
-        axes.plot([row.interrupted], [float(row.dollars)], "s", color=_THEIRS, markersize=7)
-        _name(axes, row, killed, _THEIRS, (8, 4))
+    _line(axes, without, _PLAIN, "ds-bot without habit, by idle_after")
+    for row in without:
+        if row.name in _NAMED - _NAMED_BOTH:
+            _name(axes, row, row.name, _PLAIN, (5, 6), "left")
+    _line(axes, with_habit, _OURS, "ds-bot, by idle_after")
+    for row in with_habit:
+        if row.name in _NAMED:
+            _name(axes, row, row.name, _OURS, (-6, -11), "right")
+    axes.plot([found.ours.interrupted], [float(found.ours.dollars)], "*", color=_OURS, ms=17)
+    _name(axes, found.ours, "shipped policy", _OURS, (12, 4), "left")
+    for place, row in enumerate(found.peers):
+        text = f"{row.name}\n{row.busy_killed:g} busy VMs killed"
+        axes.plot([row.interrupted], [float(row.dollars)], "s", color=_THEIRS, ms=7)
+        _name(axes, row, text, _THEIRS, _PLACES[place % len(_PLACES)], "left")
     for row in found.bounds:
-        axes.plot([row.interrupted], [float(row.dollars)], "D", color=_FAINT, markersize=7)
-        _name(axes, row, row.name, _FAINT, (10, -3))
+        axes.plot([row.interrupted], [float(row.dollars)], "D", color=_FAINT, ms=7)
+        _name(axes, row, "\n".join(wrap(row.name, 20)), _FAINT, (10, -8), "left")
     _frame(axes, found)
     figure.savefig(path)
 
 
-def _line(
-    axes: Axes, rows: Sequence[Row], color: str, label: str, offset: tuple[float, float]
+def _line(axes: Axes, rows: Sequence[Row], color: str, label: str) -> None:
+    interrupted = [row.interrupted for row in rows]
+    dollars = [float(row.dollars) for row in rows]
+    axes.plot(interrupted, dollars, "o-", color=color, label=label, ms=4)
+
+
+def _name(
+    axes: Axes,
+    row: Row,
+    text: str,
+    color: str,
+    offset: tuple[float, float],
+    align: Literal["left", "right"],
 ) -> None:
-    axes.plot(
-        [row.interrupted for row in rows],
-        [float(row.dollars) for row in rows],
-        "o-",
-        color=color,
-        label=label,
-        markersize=4,
-    )
-    for row in rows:
-        if row.name in _ALWAYS_NAMED:
-            _name(axes, row, row.name, color, offset)
-
-
-def _name(axes: Axes, row: Row, text: str, color: str, offset: tuple[float, float]) -> None:
     axes.annotate(
         text,
         (row.interrupted, float(row.dollars)),
@@ -63,6 +68,7 @@ def _name(axes: Axes, row: Row, text: str, color: str, offset: tuple[float, floa
         textcoords="offset points",
         color=color,
         fontsize=8,
+        ha=align,
     )
 
 
