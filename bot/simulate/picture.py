@@ -42,7 +42,7 @@ def draw(found: Report, with_habit: Sequence[Row], without: Sequence[Row], path:
         _name(axes, row, text, _THEIRS, _PLACES[place % len(_PLACES)], "left")
     for row in found.bounds:
         axes.plot([row.interrupted], [float(row.dollars)], "D", color=_FAINT, ms=7)
-        _name(axes, row, "\n".join(wrap(row.name, 20)), _FAINT, (10, -8), "left")
+        _name(axes, row, "\n".join(wrap(row.name, 14)), _FAINT, (10, -10), "left")
     _frame(axes, found)
     figure.savefig(path)
 

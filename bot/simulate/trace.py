@@ -21,6 +21,7 @@ DEFAULT_RATE = Decimal("0.053")
 """USD an hour, of an order that names none: the smallest VM's."""
 
 _MAX_RATE = Decimal(1000)
+_YEARS = (1971, 2999)
 _MOST_SHOWN = 20
 _KINDS = {
     "compute": Kind.COMPUTE,
@@ -158,6 +159,8 @@ def _instant(text: str) -> float:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no instant; write it like 2026-01-05T09:00:00Z") from None
+    if not _YEARS[0] <= at.year <= _YEARS[1]:
+        raise ValueError(f"{text!r} is not in the years {_YEARS[0]} to {_YEARS[1]}")
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
