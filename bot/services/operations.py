@@ -19,11 +19,10 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from bot.access import Rules, require_member
-from bot.errors import BotError, ChatError, ChatRefused, UserError
+from bot.errors import BotError, ChatRefused
 from bot.models import (
     LOCAL_TEAM,
     Caller,
-    Choice,
     Click,
     MessageRef,
     Operation,
@@ -31,18 +30,17 @@ from bot.models import (
     Text,
 )
 from bot.ports import Chat, Clock, Engines, Journal
-from bot.replies.answers import refusal_reply
 from bot.replies.card import Card
 from bot.services.buttons import UsedButtons
 from bot.services.names import Offer, corrected
-from bot.services.recorded import Json, text_from_json, text_to_json
+from bot.services.recorded import Json
+from bot.services.refusals import Refusals, refusal_of
 from bot.services.work import (
     CLOCKS_DIFFER,
     CardRules,
     Failed,
     Outcome,
     Work,
-    post_unless_there,
     tell_end,
 )
 from bot.store import OperationStore
@@ -234,7 +232,7 @@ class Runner:
         self._chat = chat
         self._clock = clock
         self._rules = rules
-        self._command = command
+        self._refusals = Refusals(chat, command)
         self._offer = offer
         self._buttons = buttons
         self._follow = follow
@@ -250,7 +248,7 @@ class Runner:
         who = journal.step("caller", lambda: self._caller(op))
         admitted = who if "refusal" in who else journal.step("admit", lambda: self._admit(act, op))
         if "refusal" in admitted:
-            self._refuse(op, journal, admitted["refusal"], who["language"])
+            self._refusals.tell(op, journal, admitted["refusal"], who["language"])
             self._end(op, OperationState.REFUSED)
             return
         work = Work(
@@ -267,7 +265,7 @@ class Runner:
         except ChatRefused as error:
             log.warning("operation %s: nobody would see it: %s", op.id, error.code)
             act.withdraw(op)
-            self._refuse(op, journal, _refusal(error), who["language"])
+            self._refusals.tell(op, journal, refusal_of(error), who["language"])
             self._end(op, OperationState.REFUSED)
             return
         if op.args.get("then"):
@@ -356,7 +354,7 @@ class Runner:
             language = member.language
             require_member(op.caller, member, self._rules)
         except BotError as error:
-            return {"language": language, "refusal": _refusal(error)}
+            return {"language": language, "refusal": refusal_of(error)}
         return {"language": language}
 
     def _admit(self, act: Act, op: Operation) -> Json:
@@ -364,66 +362,12 @@ class Runner:
             return {"value": act.admit(op)}
         except BotError as error:
             log.info("operation %s (%s) is refused: %s", op.id, op.kind, error)
-            return {"refusal": _refusal(corrected(error, op.kind, op.args, self._offer))}
-
-    def _refuse(self, op: Operation, journal: Journal, refusal: Json, language: str) -> None:
-        """Say no to the person alone: through the response_url, else directly, and there once.
-
-        Whether an answer through the response_url arrived cannot be looked up: one that was perhaps
-        lost is given again, rather than none.
-        """
-        begun = journal.step("refuse: begin", lambda: {"attempt": journal.attempt})
-        is_repeat = begun["attempt"] != journal.attempt
-        journal.step("refuse", lambda: self._refused(op, refusal, language, is_repeat=is_repeat))
-
-    def _refused(self, op: Operation, recorded: Json, language: str, *, is_repeat: bool) -> Json:
-        error = UserError(
-            text_from_json(recorded["text"]),
-            recorded["instead"],
-            [_choice(*each) for each in recorded["choices"]],
-        )
-        reply, key = refusal_reply(error, self._command, language), f"{op.id}:refused"
-        if op.response_url is not None and not (is_repeat and self._is_there(op, key)):
-            try:
-                self._chat.respond(op.response_url, reply.text, reply.blocks, replace=False)
-                return {}
-            except ChatError as trouble:
-                log.info("operation %s: answered directly: %s", op.id, trouble)
-        post_unless_there(self._chat, op, self._chat.open_dm(op.caller.user_id), reply, key)
-        return {}
-
-    def _is_there(self, op: Operation, key: str) -> bool:
-        try:
-            direct = self._chat.open_dm(op.caller.user_id)
-            return self._chat.find(direct, key, op.requested_at - CLOCKS_DIFFER) is not None
-        except ChatError as error:  # rather told twice than never
-            log.info("operation %s: no look for %s: %s", op.id, key, error)
-            return False
+            return {"refusal": refusal_of(corrected(error, op.kind, op.args, self._offer))}
 
     def _end(self, op: Operation, state: OperationState) -> None:
         incident = op.id if state is OperationState.FAILED else None
         self._store.finish(op.id, state, self._clock.now(), incident)
         self._ended(op)
-
-
-def _refusal(error: BotError) -> Json:
-    choices = error.choices if isinstance(error, UserError) else ()
-    return {
-        "text": text_to_json(error.text),
-        "instead": error.instead if isinstance(error, UserError) else None,
-        "choices": [
-            [
-                text_to_json(each.label),
-                each.command,
-                text_to_json(each.confirm) if each.confirm else None,
-            ]
-            for each in choices
-        ],
-    }
-
-
-def _choice(label: Json, command: str, confirm: Json | None = None) -> Choice:
-    return Choice(text_from_json(label), command, text_from_json(confirm) if confirm else None)
 
 
 def _told(op: Operation, failure: Failed, advice: Outcome) -> Outcome:
