@@ -126,13 +126,17 @@ function container_seconds(pid) {
     return "-"
 }
 
+function is_inner(group) { return group != "" && group != "/" && group != "/init.scope" }
+
 # A machine that is a container itself is shown the CPU time of the machine below it: its own is
 # what its control group counts.
 function machine_seconds(   text, f) {
     group_of(1)
-    if (v1 != "" && group1 != "" && group1 != "/" && group1 != "/init.scope")
-        return seconds_of_v1(group1)
-    if (v1 == "" && v2 != "" && text_of(v2 "/cgroup.type") != "") return seconds_of_v2("")
+    if (v1 != "" && is_inner(group1)) return seconds_of_v1(group1)
+    if (v1 == "" && v2 != "") {
+        if (text_of(v2 "/cgroup.type") != "") return seconds_of_v2("")  # the true root has no type
+        if (is_inner(group2)) return seconds_of_v2(group2)
+    }
     text = text_of(proc "/stat")
     if (split(text, f, /[ \n]+/) < 9 || f[1] != "cpu") return "-"
     return sprintf("%.2f", (f[2] + f[3] + f[4] + f[7] + f[8]) / 100)  # user nice system irq softirq

@@ -106,6 +106,13 @@ def test_a_machine_that_is_a_container_counts_its_own_time(machine: Machine, too
     assert machine.look(tools).cpu_s == 2.5
 
     machine.use_v2()
+    machine.process(1, "init", parent=0, group="/docker/vm")
+    usage = machine.groups / "docker/vm/cpu.stat"
+    usage.parent.mkdir(parents=True)
+    usage.write_text("usage_usec 4500000\n")
+
+    assert machine.look(tools).cpu_s == 4.5
+
     (machine.groups / "cgroup.type").write_text("domain\n")
     (machine.groups / "cpu.stat").write_text("usage_usec 3500000\n")
 
