@@ -56,12 +56,15 @@ def signs_of(
     before: VmActivity | None, after: VmActivity, limits: Thresholds
 ) -> tuple[Signal, ...]:
     """Every sign that `after` gives, compared with the look `before`."""
-    comparable = _comparable(before, after)
-    signs = [_login(after), _vm_cpu(before if comparable else None, before, after, limits)]
+    earlier = before if _comparable(before, after) else None
+    is_rebooted = _rebooted(before, after)
+    signs = [_login(after), _vm_cpu(earlier, after, is_rebooted, limits)]
     if after.containers is None:
-        unread = Text("The containers could not be listed.")
-        return (*signs, Signal("containers", Use.UNKNOWN, after.at, unread))
-    for pair in _pairs(before if comparable else None, after):
+        why = Text("The containers could not be listed.")
+        return (*signs, Signal("containers", Use.UNKNOWN, after.at, why))
+    if before and not is_rebooted and (earlier is None or earlier.containers is None):
+        return (*signs, Signal("containers", Use.UNKNOWN, after.at, _no_earlier()))
+    for pair in _pairs(earlier, after):
         signs += _container(pair, limits)
     return tuple(signs)
 
@@ -73,6 +76,18 @@ def _comparable(before: VmActivity | None, after: VmActivity) -> bool:
         and before.boot_id == after.boot_id
         and before.at < after.at
     )
+
+
+def _rebooted(before: VmActivity | None, after: VmActivity) -> bool:
+    return (
+        before is not None
+        and None not in (before.boot_id, after.boot_id)
+        and before.boot_id != after.boot_id
+    )
+
+
+def _no_earlier() -> Text:
+    return Text("There is no earlier look at the VM to compare with.")
 
 
 def _login(after: VmActivity) -> Signal:
@@ -88,14 +103,12 @@ def _login(after: VmActivity) -> Signal:
 
 
 def _vm_cpu(
-    before: VmActivity | None, earlier: VmActivity | None, after: VmActivity, limits: Thresholds
+    before: VmActivity | None, after: VmActivity, is_rebooted: bool, limits: Thresholds
 ) -> Signal:
+    if is_rebooted:
+        return Signal("cpu", Use.BUSY, after.at, Text("The VM has just been started."))
     if before is None:
-        is_rebooted = earlier and earlier.boot_id and after.boot_id not in (None, earlier.boot_id)
-        if is_rebooted:
-            return Signal("cpu", Use.BUSY, after.at, Text("The VM has just been started."))
-        why = Text("There is no earlier look at the VM to compare with.")
-        return Signal("cpu", Use.UNKNOWN, after.at, why)
+        return Signal("cpu", Use.UNKNOWN, after.at, _no_earlier())
     rate = _rate(before.cpu_s, after.cpu_s, _seconds(before, after))
     if rate is None:
         why = Text("The CPU time of the VM could not be read.")

@@ -163,6 +163,22 @@ def test_counters_of_another_boot_are_not_compared() -> None:
     assert found["young"].use is Use.BUSY
 
 
+@pytest.mark.parametrize("facts", [{"containers": None}, {"boot_id": None}])
+def test_what_the_earlier_look_could_not_read_is_unknown_and_not_new(facts: dict[str, Any]) -> None:
+    """A look that failed in part must not make everything young, and begin the idle time anew."""
+    found = signs(look(container(), at=NOW - LOOK, **facts), look(container()))
+
+    assert found["containers"].use is Use.UNKNOWN
+    assert "young" not in found
+    assert Use.BUSY not in {sign.use for sign in found.values()}
+
+
+def test_a_boot_that_could_not_be_read_is_no_reboot() -> None:
+    found = signs(look(container(), at=NOW - LOOK), look(container(), boot_id=None))
+
+    assert Use.BUSY not in {sign.use for sign in found.values()}
+
+
 def test_the_first_look_of_all_can_tell_nothing_of_counters() -> None:
     assert signs(None, look())["cpu"].use is Use.UNKNOWN
 

@@ -186,7 +186,7 @@ ORDER = "vm-1,2026-01-05T09:00:00Z,order hourly_rate=0.1\n"
         ("a,b,c\n", "line 1: the columns must be vm,at,event"),
         (HEADER, "line 1: there is no event in this file"),
         (HEADER + ORDER + "vm-1,soon,release\n", "line 3: 'soon' is no instant; write it like"),
-        (HEADER + "vm-1,0001-01-01T00:00:00Z,release\n", "line 2: '0001-01-01T00:00:00Z' is not in"),
+        (HEADER + "vm-1,0001-01-01T00:00:00Z,release\n", "line 2: '0001-01-01T00:00:00Z' is not"),
         (HEADER + "vm-1,2026-01-05T09:00:00Z\n", "line 2: 2 values instead of vm,at,event"),
         (HEADER + ",2026-01-05T09:00:00Z,release\n", "line 2: the name of the VM is missing"),
         (HEADER + ORDER + "vm-1,2026-01-06T09:00:00Z,party\n", "line 3: 'party' is no event"),
