@@ -61,6 +61,7 @@ log = logging.getLogger(__name__)
 _DRAIN = timedelta(seconds=5)  # steps that take longer, such as a pull, are done again
 _SIEVE = timedelta(minutes=1)
 _HOUSEKEEPING = timedelta(hours=6)
+_KEEP_FILES = timedelta(days=7)  # of terminals, which have written them where they were wanted
 _STALE_TICK = 3 * _SIEVE
 
 
@@ -315,9 +316,10 @@ class Bot:
         self._cloud.offers()
 
     def _forget_old(self) -> None:
-        before = self._clock.now() - self._settings.policy.keep.operations
+        now = self._clock.now()
+        before = now - self._settings.policy.keep.operations
         self._core.operation_store.forget(before)
-        self._core.local_store.forget(before)
+        self._core.local_store.forget(before, now - _KEEP_FILES)
         self._engine.forget(before)
 
 

@@ -70,6 +70,9 @@ class Session:
             return self._do(line)
         except BotError as error:
             return self._refused(line, Status.REFUSED, error)
+        except KeyboardInterrupt:
+            text = Text("You stopped waiting. `jobs` shows what is under way.")
+            return self._told(line, Status.UNDER_WAY, text)
         except Exception:
             incident = secrets.token_hex(4)
             log.exception("incident %s", incident)

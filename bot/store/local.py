@@ -143,9 +143,11 @@ class LocalStore:
             found: bytes | None = connection.scalar(query)
             return found
 
-    def forget(self, before: datetime) -> int:
-        """Delete messages posted before an instant; gives their number."""
-        old = local_messages.delete().where(local_messages.c.posted_at < before)
+    def forget(self, before: datetime, files_before: datetime) -> int:
+        """Delete messages, and files sooner, posted before an instant; gives their number."""
+        at, name = local_messages.c.posted_at, local_messages.c.file_name
+        is_old = sa.or_(at < before, sa.and_(name.is_not(None), at < files_before))
+        old = local_messages.delete().where(is_old)
         with self._engine.begin() as connection:
             return connection.execute(old).rowcount
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import NoReturn
 
 import pytest
 
@@ -127,6 +128,40 @@ def test_ctrl_c_stops_waiting_and_not_the_operation(desk: Desk) -> None:
     seen = desk.do(f"wait {left.operation}")
 
     assert seen.status is Status.DONE and "alpha is ready" in seen.document()["text"]
+
+
+def test_ctrl_c_while_a_question_is_asked_is_no_crash(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(desk.screen, "asking", interrupted)
+
+    assert desk.do("ps").status is Status.UNDER_WAY
+
+
+def test_the_end_that_nobody_saw_is_shown_by_wait(desk: Desk) -> None:
+    ordered = desk.do("vm alpha")
+    [message] = desk.core.local_store.of_operation("local:alice", str(ordered.operation))
+    desk.core.local_store.edit(message.id, message.text, message.blocks)  # unseen again
+
+    assert desk.do("wait").operation == ordered.operation
+    assert desk.do("wait").status is Status.REFUSED
+
+
+def test_an_unforeseen_trouble_has_an_incident(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*args: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(desk.core.vm_store, "live", broken)
+    result = desk.do("vm list")
+
+    assert result.status is Status.FAILED
+    incident = result.text.rpartition("`")[0].rpartition("`")[2]
+    assert incident and f"incident {incident}" in caplog.text
 
 
 def test_another_ones_operation_is_not_waited_for(desk: Desk) -> None:

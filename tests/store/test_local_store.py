@@ -79,5 +79,7 @@ def test_old_messages_are_forgotten(store: LocalStore) -> None:
     store.post(ALICE, "old", "old", [], NOW)
     store.post(ALICE, "new", "new", [], NOW + timedelta(days=2))
 
-    assert store.forget(NOW + timedelta(days=1)) == 1
+    store.post(ALICE, "file", "file", [], NOW + timedelta(days=2), ("a.log", b"1"))
+
+    assert store.forget(NOW + timedelta(days=1), NOW + timedelta(days=3)) == 2
     assert [each.key for each in store.unseen(ALICE)] == ["new"]
