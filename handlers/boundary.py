@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _THREADS = 32
 _WAITS_S = 1.0  # for who asks, before a form is opened; a trigger is good for three seconds
 _QUICK_THREADS = 4
-_GRACE = timedelta(seconds=5)
+_GRACE = timedelta(minutes=1)  # longer than any answer takes on a quiet machine
 # A file that was just uploaded may not be fit to be shown yet: "invalid_blocks" until it is.
 _UNTIL_SHOWN = (timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=4))
 
