@@ -95,3 +95,15 @@ def test_a_vm_that_answers_again_is_asked_again(fleet: Fleet, hosts: Hosts) -> N
     fleet.survey([DEAD])  # may still be told what the first question brought
     (dead,) = fleet.survey([DEAD])
     assert dead.trouble is None
+
+
+def test_whoever_closes_knows_whether_a_question_still_waits(fleet: Fleet, hosts: Hosts) -> None:
+    """Python would wait for its thread, long after everything else has ended."""
+    fleet.survey([ALIVE])
+    assert fleet.close() is True
+
+
+def test_a_dead_vm_is_left_to_the_end_of_the_process(fleet: Fleet, hosts: Hosts) -> None:
+    hosts.hanging.add("192.0.2.1")
+    fleet.survey([DEAD])
+    assert fleet.close() is False
