@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
@@ -194,7 +195,10 @@ def _until_stopped(transport: Callable[[Environment], str], port: int | None) ->
             sys.stdout.flush()
         stop.wait()
         is_drained = bot.close()
-    if not is_drained:  # Python would wait for the threads; their work is resumed at the next start
+    others = [each for each in threading.enumerate() if each is not threading.main_thread()]
+    if not is_drained or any(not each.daemon for each in others):
+        # Python would wait for those; their work is resumed at the next start. One that asks a
+        # dead VM would keep the process for minutes.
         logging.shutdown()
         os._exit(0)
     return 0
