@@ -275,10 +275,12 @@ def test_what_is_no_file_or_endless_holds_up_nothing(machine: Machine, tools: To
     os.mkfifo(folder / "executing")
     with (folder / "last-used").open("wb") as file:
         file.truncate(10 * 2**30)
+    began = time.monotonic()
 
     found = only(machine.look(tools))
 
     assert (found.is_executing, found.last_used_at) == (None, None)
+    assert time.monotonic() - began < 3.5  # less than a single file may take
 
 
 def test_last_use_in_the_future_is_none(machine: Machine, any_tools: Tools) -> None:
