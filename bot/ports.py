@@ -6,7 +6,7 @@ threads at once. No method repeats an act by itself; reads may be retried inside
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
@@ -226,6 +226,9 @@ class ContainerHost(Protocol):
 
     def volume_size(self, volume: str) -> int | None:
         """Bytes in a named volume; None when there is no such volume."""
+
+    def volume_sizes(self, volumes: Iterable[str]) -> dict[str, int]:
+        """Bytes in each of these volumes that is there: one question, for the engine reads all."""
 
     def archive(self, volume: str, most_bytes: int) -> bytes:
         """A named volume's files and folders, no links, as a gzipped tar.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -252,7 +252,10 @@ class DockerHost:
         return docker_inside.fetch(self._calls, container_id, path, most_bytes)
 
     def volume_size(self, volume: str) -> int | None:
-        return docker_volumes.volume_size(self._calls, volume)
+        return self.volume_sizes([volume]).get(volume)
+
+    def volume_sizes(self, volumes: Iterable[str]) -> dict[str, int]:
+        return docker_volumes.volume_sizes(self._calls, volumes)
 
     def archive(self, volume: str, most_bytes: int) -> bytes:
         return docker_volumes.archive(self._calls, volume, most_bytes)

@@ -8,6 +8,7 @@ started and has the volume mounted.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import docker
 from docker.types import Mount as EngineMount
@@ -24,19 +25,20 @@ _PATH = "/ds-bot-volume"
 _LABELS = {"ds-bot.looks-into": "volume"}
 
 
-def volume_size(calls: EngineCalls, volume: str) -> int | None:
-    """Bytes in a volume of the engine's own, None when there is no such volume.
+def volume_sizes(calls: EngineCalls, volumes: Iterable[str]) -> dict[str, int]:
+    """Bytes in volumes of the engine's own, of those that are there.
 
     The engine walks through all volumes for that, which takes seconds when they are large.
     """
+    wanted, sizes = set(volumes), {}
     found = calls.again(lambda: calls.act_long(lambda api: api.disk_usage()))
     for row in found.get("Volumes") or ():
-        if row["Name"] == volume:
+        if row["Name"] in wanted:
             size = (row.get("UsageData") or {}).get("Size", -1)
             if size < 0:
                 raise EngineRefused(Text("The VM does not tell how large that volume is."))
-            return int(size)
-    return None
+            sizes[str(row["Name"])] = int(size)
+    return sizes
 
 
 def archive(calls: EngineCalls, volume: str, most_bytes: int) -> bytes:

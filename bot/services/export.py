@@ -260,12 +260,12 @@ def _measured(host: ContainerHost, apps: Sequence[App], owner_id: str) -> list[J
     for app in apps:
         for name, mount in zip(app.homes, homes(app, owner_id), strict=True):
             folders.setdefault(mount.volume, (name, mount.path))
-    measured = []
-    for volume, (name, path) in folders.items():
-        volume_bytes = host.volume_size(volume)
-        if volume_bytes is not None:
-            measured.append({"volume": volume, "name": name, "path": path, "bytes": volume_bytes})
-    return measured
+    sizes = host.volume_sizes(folders)
+    return [
+        {"volume": volume, "name": name, "path": path, "bytes": sizes[volume]}
+        for volume, (name, path) in folders.items()
+        if volume in sizes
+    ]
 
 
 def export_button(app: str, vm: Vm, *, is_only: bool) -> Button:

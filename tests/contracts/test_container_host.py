@@ -914,6 +914,7 @@ def test_a_volume_can_be_measured_and_archived(world: World) -> None:
     size, packed = host.volume_size("ds-data"), host.archive("ds-data", 8000)
 
     assert size is not None and 8000 <= size < 20_000
+    assert host.volume_sizes(["ds-data", "nosuch"]) == {"ds-data": size}
     assert _files_in(packed) == {"a.csv": b"x" * 5000, "deep/b.csv": b"y" * 3000}
     with pytest.raises(TooLarge):
         host.archive("ds-data", 7999)
@@ -925,6 +926,7 @@ def test_a_volume_that_is_not_there_is_not_made(world: World, volume: str) -> No
     host = host_of(world)
 
     assert host.volume_size(volume) is None
+    assert host.volume_sizes([volume]) == {}
     with pytest.raises(EngineRefused):
         host.archive(volume, MB)
     assert host.volume_size(volume) is None

@@ -22,7 +22,7 @@ import secrets
 import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -536,6 +536,11 @@ class FakeConnection:
         with self._host().call("volume_size", volume):
             files = self._host().volumes.get(volume)
             return None if files is None else sum(map(len, files.values()))
+
+    def volume_sizes(self, volumes: Iterable[str]) -> dict[str, int]:
+        with self._host().call("volume_sizes", volumes):
+            there = self._host().volumes
+            return {each: sum(map(len, there[each].values())) for each in volumes if each in there}
 
     def archive(self, volume: str, most_bytes: int) -> bytes:
         with self._host().call("archive", volume, most_bytes):
