@@ -137,6 +137,7 @@ class Core:
             recorder=self.operations,
             saver=saver,
         )
+        ended = self._refresh_home if refreshes_homes else lambda op: None
         runner = Runner(
             acts(
                 policy,
@@ -163,13 +164,20 @@ class Core:
                 lambda op, click: self.boundary.take_button_away(op, click),
             ),
             follow=self._follow,
-            ended=self._refresh_home if refreshes_homes else lambda op: None,
+            ended=ended,
         )
-        self.runner = Duties(self.caretaker.duties, runner, self.operation_store, clock)
+        self.runner = Duties(self.caretaker.duties, runner, self.operation_store, clock, ended)
         questions = Questions(self.fleet, self.vm_store, policy, clock)
         engines = EngineQuestions(VmUse(self.fleet, self.vm_store, policy))
         self.questions, self.engine_questions = questions, engines
-        self.answers = Answers(self.grammar, questions, engines, clock, self.caretaker.questions)
+        self.answers = Answers(
+            self.grammar,
+            questions,
+            engines,
+            clock,
+            self.caretaker.questions,
+            self.caretaker.spending,
+        )
         self.boundary = Boundary(
             self.grammar, self.operations, questions, self.answers, chat, policy.access, clock
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from bot.durations import parse_duration
 from bot.models import Caller
 from bot.ports import Clock
 from bot.replies import answers, engine_answers
 from bot.replies.blocks import Reply
+from bot.replies.costs import costs_reply
 from bot.replies.home import home_view
 from bot.replies.idle import status_reply, why_reply
 from bot.replies.lineage_answers import lineage_reply
@@ -16,8 +19,11 @@ from bot.replies.pages import Turning
 from bot.services.engine_questions import EngineQuestions
 from bot.services.keeping import IdleQuestions
 from bot.services.questions import Questions
+from bot.services.spending import MINE, Spending
 from handlers.grammar import Grammar, Understood
 from handlers.help import help_reply
+
+COSTS_SINCE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Answers:
     engines: EngineQuestions
     clock: Clock
     idle: IdleQuestions
+    spending: Spending
 
     def reply(self, understood: Understood, caller: Caller, language: str) -> Reply:
         """The answer to one question, for one person."""
@@ -38,6 +45,8 @@ class Answers:
             case "why":
                 explained = self.idle.why(caller, understood.request.args["name"])
                 return why_reply(explained, self.clock.now(), language)
+            case "cost":
+                return self._of_costs(understood, caller, language)
             case "admin status":
                 return status_reply(self.idle.status(caller), language)
             case "ps" | "vm list":
@@ -55,6 +64,13 @@ class Answers:
         }
         slash = self.grammar.slash
         return home_view(reports, programs, self.clock.now(), language, slash, page)
+
+    def _of_costs(self, understood: Understood, caller: Caller, language: str) -> Reply:
+        args = understood.request.args
+        whose = args.get("whose", MINE)
+        since = parse_duration(args["since"]) if "since" in args else COSTS_SINCE
+        found = self.spending.costs(caller, whose, since)
+        return costs_reply(found, whose, language, self._turning(understood))
 
     def _of_the_fleet(self, understood: Understood, caller: Caller, language: str) -> Reply:
         args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash

@@ -9,10 +9,8 @@ from bot.models import Text
 from config.settings import Policy
 from handlers import readers
 from handlers.grammar import Command, Flag, Grammar, Param
-from handlers.idle_commands import admin_commands, idle_commands
+from handlers.idle_commands import PAGE, admin_commands, idle_commands
 from handlers.readers import container, datacenter, hostname, number, vm_image
-
-_PAGE = Flag("page", "N", Text("which page of a long list"), number("page", 1, 9_999), "2")
 
 
 def grammar(policy: Policy) -> Grammar:
@@ -59,7 +57,7 @@ def commands(policy: Policy) -> tuple[Command, ...]:
                 params=(name,), flags=sizes),
         Command("vm list", ("vm", "list"), Text("Your VMs, what they cost, and their state"),
                 "vm list", is_question=True,
-                flags=(Flag("all", "", Text("everyone's")), _PAGE)),
+                flags=(Flag("all", "", Text("everyone's")), PAGE)),
         Command("vm prepare", ("vm", "prepare"),
                 Text("Go on with a VM whose preparation failed"), "vm prepare jekyll-dev",
                 params=(name,)),
@@ -88,7 +86,7 @@ def _images(policy: Policy) -> tuple[Command, ...]:
         Command("search", ("search",), Text("Find images, the most stars first"), "search rstudio",
                 params=(Param("term", "TERM", readers.term),), takes_vm=True, is_question=True,
                 flags=(Flag("stars", "N", Text("only with at least N stars"),
-                            number("stars", 0, 100_000), "5", short="s"), _PAGE)),
+                            number("stars", 0, 100_000), "5", short="s"), PAGE)),
         Command("pull", ("pull",), Text("Get an image, or see that it is up to date"),
                 "pull rocker/shiny",
                 params=(Param("images", "IMAGE[:TAG]", readers.image, is_many=True),),
@@ -96,7 +94,7 @@ def _images(policy: Policy) -> tuple[Command, ...]:
         Command("pull", ("toolchain",), Text("Get all the images of the R toolchain"), "toolchain",
                 takes_vm=True, fixed=(("images", list(policy.toolchain)),)),
         Command("images", ("images",), Text("The images on your VM, and which are in use"),
-                "images", takes_vm=True, is_question=True, flags=(_PAGE,)),
+                "images", takes_vm=True, is_question=True, flags=(PAGE,)),
         Command("lineage", ("lineage",), Text("A picture of how the images build on one another"),
                 "lineage", takes_vm=True, is_question=True),
         Command("rmi", ("rmi",), Text("Remove an image from the VM"), "rmi rocker/shiny",
@@ -132,13 +130,13 @@ def _containers(policy: Policy) -> tuple[Command, ...]:
         Command("ps", ("ps",), Text("The containers running on your VMs"), "ps",
                 takes_vm=True, is_question=True,
                 flags=(Flag("latest", "", Text("only the newest"), short="l", shows_short=True),
-                       Flag("all", "", Text("also those that have ended"), short="a"), _PAGE)),
+                       Flag("all", "", Text("also those that have ended"), short="a"), PAGE)),
         Command("logs", ("logs",), Text("The last output of a container"), "logs 5c061b59b648",
                 params=(one,), is_question=True,
                 flags=(Flag("tail", "N", Text("so many lines"), number("tail", 1, 5_000), "99"),)),
         Command("url", ("url",), Text("The addresses of your containers"), "url",
                 params=(Param("id", "ID", container, is_optional=True),), is_question=True,
-                flags=(_PAGE,)),
+                flags=(PAGE,)),
         Command("info", ("info",), Text("The Docker Engine of your VM, and its capacity"), "info",
                 takes_vm=True, is_question=True),
         Command("stop", ("stop",), Text("Stop containers; their files stay"), "stop 5c061b59b648",

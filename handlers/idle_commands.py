@@ -7,7 +7,9 @@ from typing import Any
 
 from bot.models import Text
 from handlers import readers
-from handlers.grammar import Command, Param
+from handlers.grammar import Command, Flag, Param
+
+PAGE = Flag("page", "N", Text("which page of a long list"), readers.number("page", 1, 9_999), "2")
 
 
 def idle_commands() -> tuple[Command, ...]:
@@ -21,6 +23,12 @@ def idle_commands() -> tuple[Command, ...]:
                 "extend jekyll-dev 4h", params=(name, Param("time", "4h", readers.length))),
         Command("why", ("why",), Text("Whether a VM is in use, by what sign, and what follows"),
                 "why jekyll-dev", params=(name,), is_question=True),
+        Command("cost", ("cost",),
+                Text("What your VMs, those of the channel or all of them have cost"), "cost mine",
+                params=(Param("whose", "mine|channel|all", readers.whose, is_optional=True),),
+                is_question=True,
+                flags=(Flag("since", "7d", Text("for how long until now; 7d if left out"),
+                            readers.length, "30d"), PAGE)),
         Command("vm release", ("vm", "release"),
                 Text("Save the work on a VM, then cancel it"), "vm release jekyll-dev",
                 params=(name,), confirm=_releases),

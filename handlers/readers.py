@@ -94,6 +94,16 @@ def length(word: str) -> str:
     )  # fmt: skip
 
 
+def whose(word: str) -> str:
+    """Whose costs."""
+    if word.lower() in ("mine", "channel", "all"):
+        return word.lower()
+    raise UserError(
+        Text("`{word}` is not one of `mine`, `channel`, `all`.", word=words.shortened(word)),
+        instead="cost mine",
+    )
+
+
 def time_word(word: str) -> str:
     """A word of `4h`, `until 9:00`, `until tomorrow 9:00`."""
     if re.fullmatch(r"for|until|tomorrow|[0-9]{1,2}:[0-9]{2}", word.lower()):

@@ -15,6 +15,7 @@ from bot.services.orphans import AdoptVm, CancelOrphan
 from bot.services.reaper import Reap
 from bot.services.release import Reaping, ReleaseVm, Saver
 from bot.services.repair import CancelTwins, Repair
+from bot.services.spending import Spending
 from bot.services.sweep import Sweep
 from bot.services.telling import Messenger, News, Tell
 from bot.services.vm_cancel import CancelVm
@@ -66,6 +67,7 @@ class Caretaker:
         shared = Reaping(cancelling, follow_up, self.looks, notices, saver)
         self.sweep = Sweep(cloud, self.looks, stores, repair, follow_up, policy, clock)
         self.questions = IdleQuestions(stores, follow_up, policy, clock)
+        self.spending = Spending(stores, policy, clock)
         self.duties: dict[str, Duty] = {
             "tell": Tell(messenger, news.admins),
             "cancel twins": CancelTwins(vms, finder),

@@ -96,6 +96,14 @@ class MarkStore:
         with self._engine.connect() as connection:
             return {row.vm: _mark(row) for row in connection.execute(query)}
 
+    def since(self, instant: datetime) -> list[MarkRow]:
+        """Every mark that had not ended at an instant, or has not yet, the oldest first."""
+        is_later = sa.or_(idle_marks.c.ended_at.is_(None), idle_marks.c.ended_at > instant)
+        query = idle_marks.select().where(is_later)
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(idle_marks.c.marked_at, idle_marks.c.vm))
+            return [_mark(row) for row in rows]
+
     def newest(self, vm: str) -> MarkRow | None:
         """The last mark of a VM, ended or not."""
         query = (

@@ -85,6 +85,14 @@ class VmStore:
         with self._engine.connect() as connection:
             return [_vm(row) for row in connection.execute(query)]
 
+    def paid_since(self, since: datetime) -> list[Vm]:
+        """All that were ordered and may have cost money after an instant, the oldest first."""
+        ordered = sa.or_(vms.c.is_live, vms.c.cloud_id.is_not(None))
+        query = vms.select().where(ordered, sa.or_(vms.c.is_live, vms.c.ended_at > since))
+        with self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(vms.c.asked_at, vms.c.op_id))
+            return [_vm(row) for row in rows]
+
     def named_by(self, op_ids: Collection[str], cloud_ids: Collection[int]) -> list[Vm]:
         """VMs that are no more, by the operations that ordered them or by ids in the cloud."""
         found: dict[str, Vm] = {}
