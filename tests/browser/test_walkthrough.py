@@ -47,21 +47,24 @@ ENGLISH = Somebody(
     DATA_SCIENCE,
     "walk-en",
     {
-        "ready": "is ready at",
-        "found": "opencpu/rstudio",
-        "many stars": "rocker/r-base",
-        "there": "On the VM: rocker/shiny",
-        "all there": "On the VM: .*rocker/shiny",
-        "runs": "http://",
-        "app": "RStudio is ready",
-        "newest": "rocker/rstudio",
-        "addresses": "http://",
-        "at once": "ended at once",
+        "vm": "is ready at",
+        "search": "opencpu/rstudio",
+        "search-stars": "rocker/r-base",
+        "pull": "On the VM: rocker/shiny",
+        "toolchain": "On the VM: .*rocker/shiny",
+        "run-all-ports": "http://",
+        "rstudio": "RStudio is ready",
+        "run-shiny": "http://",
+        "run-hadleyverse": "http://",
+        "ps-latest": "rocker/rstudio",
+        "url": "http://",
+        "r-base": "ended at once",
         "images": "rocker/r-devel",
-        "engine": "Docker .* on walk-en",
-        "all": "4 running containers",
-        "gone": "Killed and removed",
-        "cancelled": "is cancelled",
+        "lineage": "Grey: shared with",
+        "info": "Docker .* on walk-en",
+        "ps": "4 running containers",
+        "kill": "Killed and removed",
+        "vm-cancel": "is cancelled",
     },
 )
 KOREAN = Somebody(
@@ -70,15 +73,16 @@ KOREAN = Somebody(
     "walk-ko",
     ENGLISH.says
     | {
-        "ready": "VM이 준비되었습니다",
-        "there": "VM에 있는 이미지: rocker/shiny",
-        "all there": "VM에 있는 이미지: .*rocker/shiny",
-        "app": "RStudio 준비가 끝났습니다",
-        "at once": "바로 종료되었습니다",
-        "engine": "walk-ko.*Docker",
-        "all": "실행 중인 컨테이너 4개",
-        "gone": "종료하고 삭제했습니다",
-        "cancelled": "VM을 취소했습니다",
+        "vm": "VM이 준비되었습니다",
+        "pull": "VM에 있는 이미지: rocker/shiny",
+        "toolchain": "VM에 있는 이미지: .*rocker/shiny",
+        "rstudio": "RStudio 준비가 끝났습니다",
+        "r-base": "바로 종료되었습니다",
+        "lineage": "회색: 기반 이미지와",
+        "info": "walk-ko.*Docker",
+        "ps": "실행 중인 컨테이너 4개",
+        "kill": "종료하고 삭제했습니다",
+        "vm-cancel": "VM을 취소했습니다",
     },
 )
 
@@ -102,7 +106,6 @@ class Walker:
         self.page = page
         self._who = who
         self._language = language
-        self._numbers = iter(range(1, 100))
 
     def row(self, line: str, expected: str, timeout_s: float = QUICK_S) -> Locator:
         """Type `/ds line`; its answer, once it says what is expected."""
@@ -112,7 +115,7 @@ class Walker:
         self.page.locator("#composer-input").fill(f"/ds {line}")
         self.page.locator("#composer-input").press("Enter")
         expect(answers).to_have_count(before + 1, timeout=timeout_s * 1000)
-        self._keep(answers.last, f"{next(self._numbers):02}-{line.split()[0]}")
+        self._keep(answers.last, expected)
         return answers.last
 
     def _keep(self, answer: Locator, name: str) -> None:
@@ -132,46 +135,48 @@ def test_every_row_is_one_message(
     page.set_viewport_size({"width": 1280, "height": 1800})  # so that pictures are whole
     walker = Walker(page, who, language)
 
-    ready = walker.row(f"vm {who.vm}", "ready", VM_S)
+    ready = walker.row(f"vm {who.vm}", "vm", VM_S)
     address = address_in(ready.inner_text())
     assert who.vm in outside.listed_by_slcli()
 
     def on_vm(command: str) -> str:
         return outside.run_on_vm(address, command)
 
-    walker.row("search rstudio", "found")
-    few = walker.row("search r-base --stars 5", "many stars")
+    walker.row("search rstudio", "search")
+    few = walker.row("search r-base --stars 5", "search-stars")
     expect(few).not_to_contain_text("opencpu")
 
-    walker.row("pull rocker/shiny", "there", APP_S)
+    walker.row("pull rocker/shiny", "pull", APP_S)
     assert on_vm("docker images --quiet rocker/shiny")
-    walker.row("toolchain", "all there", PULLS_S)
+    walker.row("toolchain", "toolchain", PULLS_S)
     assert len(set(on_vm("docker images --format '{{.Repository}}'").split())) == 5
 
-    url = _url(walker.row("run -d -P rocker/rstudio", "runs", APP_S))
+    url = _url(walker.row("run -d -P rocker/rstudio", "run-all-ports", APP_S))
     assert page_at(f"{url}auth-sign-in")[0] == HTTPStatus.OK
-    walker.row("ps -l", "newest")
-    walker.row("url", "addresses")
+    walker.row("ps -l", "ps-latest")
+    walker.row("url", "url")
 
-    url = _url(walker.row("run --rm -p 3838:3838 rocker/shiny", "runs", APP_S))
+    url = _url(walker.row("run --rm -p 3838:3838 rocker/shiny", "run-shiny", APP_S))
     assert url == f"http://{address}:3838/"
-    rstudio = walker.row("rstudio", "app", APP_S)
+    rstudio = walker.row("rstudio", "rstudio", APP_S)
     assert _url(rstudio) == f"http://{address}:8787/"
-    url = _url(walker.row("run -d -p 7777:8787 rocker/hadleyverse", "runs", APP_S))
+    url = _url(walker.row("run -d -p 7777:8787 rocker/hadleyverse", "run-hadleyverse", APP_S))
     assert url == f"http://{address}:7777/"
     assert page_at(f"{url}auth-sign-in")[0] == HTTPStatus.OK
-    walker.row("run -d rocker/r-base", "at once", APP_S)
+    walker.row("run -d rocker/r-base", "r-base", APP_S)
 
     walker.row("images", "images")
-    walker.row("info", "engine")
-    walker.row("ps", "all")
+    drawn = walker.row("lineage", "lineage")
+    expect(drawn.get_by_role("img").last).to_be_visible()
+    walker.row("info", "info")
+    walker.row("ps", "ps")
 
     running = on_vm("docker ps --quiet").split()
     assert len(running) == 4
-    walker.row(f"kill {running[0]} {running[1]}", "gone")
+    walker.row(f"kill {running[0]} {running[1]}", "kill")
     assert on_vm("docker ps --quiet").split() == running[2:]
 
-    walker.row(f"vm cancel {who.vm}", "cancelled", VM_S)
+    walker.row(f"vm cancel {who.vm}", "vm-cancel", VM_S)
     wait_until(lambda: who.vm not in outside.listed_by_slcli(), QUICK_S)
 
 
