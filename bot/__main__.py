@@ -43,6 +43,14 @@ usage: ds-bot serve [--transport socket|http] [--port N]
 
 Each takes --help."""
 
+MODULES = {
+    "shell": "bot.shell.cli",
+    "simulate": "bot.simulate.cli",
+    "reap": "bot.reap",
+    "demo": "sandbox.demo",
+}
+"""Commands whose `main` is loaded when it is asked for. The product does not import the sandbox."""
+
 SANDBOX = {
     "slack": "sandbox.slack.cli",
     "softlayer": "sandbox.softlayer.cli",
@@ -56,27 +64,12 @@ _CONNECT = timedelta(seconds=30)
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status (2 = not understood)."""
     words = sys.argv[1:] if argv is None else argv
+    own = {"serve": serve, "worker": worker, "check": check, "manifest": manifest}
     match words:
-        case ["serve", *rest]:
-            return serve(rest)
-        case ["worker", *rest]:
-            return worker(rest)
-        case ["check", *rest]:
-            return check(rest)
-        case ["shell", *rest]:
-            return shell(rest)
-        case ["simulate", *rest]:
-            from bot.simulate.cli import main as simulate
-
-            return simulate(rest)
-        case ["reap", *rest]:
-            from bot.reap import main as reap
-
-            return reap(rest)
-        case ["manifest", *rest]:
-            return manifest(rest)
-        case ["demo", *rest]:
-            return _run("sandbox.demo", rest)
+        case [word, *rest] if word in own:
+            return own[word](rest)
+        case [word, *rest] if word in MODULES:
+            return _run(MODULES[word], rest)
         case ["sandbox", part, *rest] if part in SANDBOX:
             return _run(SANDBOX[part], rest)
         case ["-h" | "--help" | "help", *_]:
@@ -88,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(module: str, argv: list[str]) -> int:
-    """Commands of the sandbox, which the product does not import."""
+    """A command of another module."""
     run: Callable[[list[str]], int] = import_module(module).main
     return run(argv)
 
@@ -129,13 +122,6 @@ def check(argv: list[str]) -> int:
         sys.stdout.flush()
         is_good = is_good and finding.is_good
     return 0 if is_good else 1
-
-
-def shell(argv: list[str]) -> int:
-    """The bot's commands typed in a terminal; gives the exit status (see `--help`)."""
-    from bot.shell.cli import main as run
-
-    return run(argv)
 
 
 def manifest(argv: list[str]) -> int:

@@ -42,7 +42,7 @@ standard input, where it stops at the first that does not end well.
 exit status: 0 done, 1 failed or refused, 2 not understood, 3 still under way"""
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run one command, or all that are typed; gives the exit status (see EPILOG)."""
     parser = _parser()
     args = parser.parse_args(argv)
