@@ -43,14 +43,6 @@ usage: ds-bot serve [--transport socket|http] [--port N]
 
 Each takes --help."""
 
-MODULES = {
-    "shell": "bot.shell.cli",
-    "simulate": "bot.simulate.cli",
-    "reap": "bot.reap",
-    "demo": "sandbox.demo",
-}
-"""Commands whose `main` is loaded when it is asked for. The product does not import the sandbox."""
-
 SANDBOX = {
     "slack": "sandbox.slack.cli",
     "softlayer": "sandbox.softlayer.cli",
@@ -64,12 +56,19 @@ _CONNECT = timedelta(seconds=30)
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status (2 = not understood)."""
     words = sys.argv[1:] if argv is None else argv
-    own = {"serve": serve, "worker": worker, "check": check, "manifest": manifest}
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "serve": serve,
+        "worker": worker,
+        "check": check,
+        "shell": shell,
+        "reap": lambda rest: _run("bot.reap", rest),
+        "simulate": lambda rest: _run("bot.simulate.cli", rest),
+        "manifest": manifest,
+        "demo": lambda rest: _run("sandbox.demo", rest),
+    }
     match words:
-        case [word, *rest] if word in own:
-            return own[word](rest)
-        case [word, *rest] if word in MODULES:
-            return _run(MODULES[word], rest)
+        case [word, *rest] if word in commands:
+            return commands[word](rest)
         case ["sandbox", part, *rest] if part in SANDBOX:
             return _run(SANDBOX[part], rest)
         case ["-h" | "--help" | "help", *_]:
@@ -81,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(module: str, argv: list[str]) -> int:
-    """A command of another module."""
+    """A command whose code is loaded for it alone; the product does not import the sandbox."""
     run: Callable[[list[str]], int] = import_module(module).main
     return run(argv)
 
@@ -122,6 +121,13 @@ def check(argv: list[str]) -> int:
         sys.stdout.flush()
         is_good = is_good and finding.is_good
     return 0 if is_good else 1
+
+
+def shell(argv: list[str]) -> int:
+    """The bot's commands typed in a terminal; gives the exit status (see `--help`)."""
+    from bot.shell.cli import main as run
+
+    return run(argv)
 
 
 def manifest(argv: list[str]) -> int:
