@@ -7,7 +7,7 @@ what they are about: however often and by however many replicas one is asked for
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +49,7 @@ class Duties:
     others: Performer
     store: OperationStore
     clock: Clock
+    ended: Callable[[Operation], None] = lambda op: None
 
     def run(self, op_id: str, journal: Journal) -> None:
         """Carry one operation out, or on."""
@@ -73,6 +74,8 @@ class Duties:
     def _end(self, op: Operation, state: OperationState) -> None:
         incident = op.id if state is OperationState.FAILED else None
         self.store.finish(op.id, state, self.clock.now(), incident)
+        if op.caller.user_id != BOT:
+            self.ended(op)
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,12 @@ class FollowUp:
 
     def clear(self, vm: Vm, mark: MarkRow, how: str) -> None:
         """End a mark; its notice says so."""
+        key = f"{vm.op_id}:{mark.number}"
         args = {"vm": vm.op_id, "mark": mark.number, "how": how}
-        self.errands.ask("idle clear", args, f"{vm.op_id}:{mark.number}", vm.channel_id)
+        if self.errands.ask("idle clear", args, key, vm.channel_id) is not None:
+            return
+        if self._state("idle clear", key) is OperationState.FAILED:  # a mark must not stay for ever
+            self.stores.marks.end(vm.op_id, mark.number, how, self.clock.now())
 
     def _act_all(self, found: Sequence[Assessed], is_sure: bool, counts: Counter[str]) -> None:
         reaps = [each for each in found if each.step.kind is StepKind.REAP]
@@ -133,8 +137,7 @@ class FollowUp:
         args = {"vm": vm.op_id, "mark": mark.number}
         if self.errands.ask("idle notice", args, key, vm.channel_id) is not None:
             return
-        notice = self.stores.operations.get(operation_id(f"idle notice:{key}"))
-        if notice.state is OperationState.FAILED:
+        if self._state("idle notice", key) is OperationState.FAILED:
             counts["undelivered"] += 1
             self.clear(vm, mark, "undelivered")
 
@@ -148,9 +151,19 @@ class FollowUp:
         seen_in = [each["channel"] for each in one.mark.notices]
         place = next((each for each in seen_in if each == one.vm.channel_id), seen_in[0])
         args = {"vm": one.vm.op_id, "mark": one.mark.number}
-        key = f"{one.vm.op_id}:{one.mark.number}:{hour}"
+        mark = f"{one.vm.op_id}:{one.mark.number}"
+        if self._state("reap", f"{mark}:{hour - 1}") is OperationState.REQUESTED:
+            return  # the try of the hour before is still at work
+        key = f"{mark}:{hour}"
         if self.errands.ask("reap", args, key, place, one.vm.owner_id) is not None:
             counts["reaping"] += 1
+
+    def _state(self, kind: str, key: str) -> OperationState | None:
+        """How far a duty is; None when nobody has asked for it, or it is forgotten."""
+        try:
+            return self.stores.operations.get(operation_id(f"{kind}:{key}")).state
+        except LookupError:
+            return None
 
     def _is_within_cap(self, reaps: Sequence[Assessed], ours: int) -> bool:
         """Whether so many may be taken in one sweep; if not, none is, and the admins are asked."""

@@ -89,7 +89,8 @@ points = st.one_of(
     st.builds(Point, st.sampled_from([*COSTLY, *READS, *sorted(ACTS)]), st.integers(1, 30)),
 )
 troubles = st.tuples(points, st.sampled_from(Strike)).filter(lambda pair: fits(*pair))
-names = st.sampled_from(NAMES)
+names = st.sampled_from([NAMES[0], *NAMES])
+meanwhile = st.sampled_from([0, 0, 1, 3, 8, 16])  # ticks: enough for a VM to be taken
 
 
 class Histories(RuleBasedStateMachine):
@@ -118,27 +119,24 @@ class Histories(RuleBasedStateMachine):
 
     # --- what people do ---
 
-    @rule(ticks=st.integers(1, 4))
+    @rule(ticks=st.integers(1, 6))
     def time_passes(self, ticks: int) -> None:
         for _ in range(ticks):
             self.tick()
 
-    @rule(ticks=st.integers(1, 12))
-    def more_time_passes(self, ticks: int) -> None:
-        for _ in range(ticks):
-            self.tick()
-
-    @rule(name=names, kind=st.sampled_from(sorted(KINDS)))
-    def somebody_works(self, name: str, kind: str) -> None:
+    @rule(name=names, kind=st.sampled_from(sorted(KINDS)), ticks=meanwhile)
+    def somebody_works(self, name: str, kind: str, ticks: int) -> None:
         if self.is_ready(name):
             self.world.host_of(self.vms[name]).doing.use(None, KINDS[kind])
             self.in_use.add(name)
+            self.time_passes(ticks)
 
-    @rule(name=names)
-    def somebody_logs_in(self, name: str) -> None:
+    @rule(name=names, ticks=meanwhile)
+    def somebody_logs_in(self, name: str, ticks: int) -> None:
         if self.is_ready(name):
             self.world.host_of(self.vms[name]).doing.logins = 1
             self.in_use.add(name)
+            self.time_passes(ticks)
 
     @rule(name=names)
     def the_work_ends(self, name: str) -> None:
@@ -149,10 +147,11 @@ class Histories(RuleBasedStateMachine):
             self.in_use.discard(name)
 
     @rule(name=names, who=st.sampled_from([JANE, JIHOON, ADMIN]),
-          how=st.sampled_from(["1h", "30m", "2h"]))  # fmt: skip
-    def somebody_keeps(self, name: str, who: str, how: str) -> None:
+          how=st.sampled_from(["1h", "30m", "2h"]), ticks=meanwhile)  # fmt: skip
+    def somebody_keeps(self, name: str, who: str, how: str, ticks: int) -> None:
         if name in self.vms:
             self.ask(f"keep {name} {how}", who)
+            self.time_passes(ticks)
 
     @rule(name=names)
     def an_admin_extends(self, name: str) -> None:
@@ -165,10 +164,11 @@ class Histories(RuleBasedStateMachine):
             self.by_hand.add(name)
             self.ask(f"{act} {name}", ADMIN)
 
-    @rule(word=st.sampled_from(["on", "off", "allow"]))
-    def an_admin_turns_it(self, word: str) -> None:
+    @rule(word=st.sampled_from(["on", "off", "allow"]), ticks=meanwhile)
+    def an_admin_turns_it(self, word: str, ticks: int) -> None:
         self.is_allowed = self.is_allowed or word == "allow"
         self.ask(f"admin reaper {word}", ADMIN)
+        self.time_passes(ticks)
 
     # --- what goes wrong ---
 
@@ -194,19 +194,20 @@ class Histories(RuleBasedStateMachine):
     def the_process_is_killed(self, after: int) -> None:
         self.world.later(timedelta(seconds=after), self.world.die)
 
-    @rule(name=names)
-    def a_vm_stops_answering(self, name: str) -> None:
+    @rule(name=names, ticks=meanwhile)
+    def a_vm_stops_answering(self, name: str, ticks: int) -> None:
         if self.is_ready(name):
             self.world.silent.add(self.world.vm(self.vms[name]).address or "")
             self.world.host_of(self.vms[name]).is_reachable = False
+            self.time_passes(ticks)
 
     @rule()
     def vms_answer_again(self) -> None:
         self.world.silent.clear()
 
     @rule(name=names, change=st.sampled_from(["busy", "idle", "monthly", "hourly", "rename",
-                                              "untag"]))  # fmt: skip
-    def somebody_is_at_the_cloud(self, name: str, change: str) -> None:
+                                              "untag"]), ticks=meanwhile)  # fmt: skip
+    def somebody_is_at_the_cloud(self, name: str, change: str, ticks: int) -> None:
         machine = self.machine(name)
         if machine is None:
             return
@@ -221,6 +222,7 @@ class Histories(RuleBasedStateMachine):
                 machine.vm = replace(machine.vm, hostname="prod-db")
             case "untag":
                 machine.vm = replace(machine.vm, tags=frozenset())
+        self.time_passes(ticks)
 
     @rule(name=names)
     def a_list_leaves_it_out(self, name: str) -> None:
