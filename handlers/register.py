@@ -12,7 +12,8 @@ from bot.models import Caller, Click, MessageRef
 from bot.replies.blocks import CHOOSE, FORM, HOME_PAGE, OPEN, PAGE, PASSWORD, RUN
 from bot.replies.form import CALLBACK
 from bot.replies.pages import command_of
-from handlers.boundary import Boundary, Typed
+from handlers.boundary import Boundary
+from handlers.sender import Typed
 
 
 def register(app: App, boundary: Boundary, command: str) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bot.adapters.slack_errors import refused
 from bot.models import Caller, Engine
-from handlers.boundary import Typed
+from handlers.sender import Typed
 from tests.fakes.hosts import FakeImage
 from tests.services.meddling import Point, Strike
 from tests.services.world import JANE, World

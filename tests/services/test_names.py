@@ -10,8 +10,8 @@ from bot.models import VmState
 from bot.replies.texts import LANGUAGES
 from bot.services.names import near
 from config.settings import load_policy
-from handlers.boundary import Typed
 from handlers.commands import commands
+from handlers.sender import Typed
 from tests.services.world import ADMIN, JANE, JIHOON, World
 
 
@@ -25,7 +25,7 @@ def asked(world: World, line: str, who: str = JANE) -> str:
     """Ask a question; gives the text of the answer."""
     typed = Typed(line, world.caller(who), f"{line} {who}", world.chat.issue_response_url())
     before = len(world.chat.replies)
-    world.core.boundary._answer(
+    world.core.boundary._sender.answer(
         typed,
         lambda language: world.core.boundary._reply(
             world.core.grammar.parse(line), typed.caller, language
