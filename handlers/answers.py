@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from bot.durations import parse_duration
 from bot.models import Caller
 from bot.ports import Clock
 from bot.replies import answers, engine_answers
+from bot.replies.answers import VmReport
 from bot.replies.blocks import Reply
 from bot.replies.costs import costs_reply
 from bot.replies.home import home_view
@@ -17,7 +19,7 @@ from bot.replies.idle import status_reply, why_reply
 from bot.replies.lineage_answers import lineage_reply
 from bot.replies.pages import Turning
 from bot.services.engine_questions import EngineQuestions
-from bot.services.keeping import IdleQuestions
+from bot.services.idle_questions import IdleQuestions
 from bot.services.questions import Questions
 from bot.services.spending import MINE, Spending
 from handlers.grammar import Grammar, Understood
@@ -56,7 +58,7 @@ class Answers:
 
     def home(self, caller: Caller, language: str, page: int = 1) -> dict[str, Any]:
         """The App Home of one person, with a page of their containers."""
-        reports = self.questions.owned(caller)
+        reports = self._agreed(self.questions.owned(caller))
         programs = {
             word: app.title
             for word, app in self.questions.policy.catalog.items()
@@ -76,11 +78,18 @@ class Answers:
         args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash
         if understood.request.kind == "vm list":
             vms = self.questions.virtual_machines(caller, everyones=args.get("all", False))
-            return answers.vms_reply(vms, now, language, self._turning(understood), slash)
+            agreed = self.idle.agreed(vms)
+            return answers.vms_reply(vms, now, language, self._turning(understood), slash, agreed)
         reports = self.questions.containers(
             caller, args.get("vm"), all=args.get("all", False), latest=args.get("latest", False)
         )
-        return answers.containers_reply(reports, now, language, self._turning(understood))
+        shown = self._agreed(reports)
+        return answers.containers_reply(shown, now, language, self._turning(understood))
+
+    def _agreed(self, reports: Sequence[VmReport]) -> list[VmReport]:
+        """The reports, with what is agreed about each VM's end."""
+        agreed = self.idle.agreed([report.vm for report in reports])
+        return [replace(report, agreed=agreed.get(report.vm.op_id)) for report in reports]
 
     def _of_an_engine(self, understood: Understood, caller: Caller, language: str) -> Reply:
         args, now = understood.request.args, self.clock.now()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -69,6 +69,7 @@ class VmReport:
     vm: Vm
     containers: Sequence[ShownContainer] = ()
     trouble: Text | None = None
+    agreed: Text | None = None  # about its end: lease, Keep, a notice
 
 
 def refusal_reply(error: UserError, command: str, language: str) -> Reply:
@@ -130,14 +131,23 @@ def containers_reply(
 
 
 def vms_reply(
-    vms: Sequence[Vm], now: datetime, language: str, turning: Turning, command: str = "/ds"
+    vms: Sequence[Vm],
+    now: datetime,
+    language: str,
+    turning: Turning,
+    command: str = "/ds",
+    agreed: Mapping[str, Text] | None = None,
 ) -> Reply:
-    """`/ds vm list`: what all of them cost, then each VM with its state, price and cost so far."""
+    """`/ds vm list`: what all of them cost, then each VM with its state, price and cost so far.
+
+    agreed: what is agreed about a VM's end, by its op_id.
+    """
+    ends = agreed or {}
     summary = say(_costs(vms), language)
     ending = f"{command} vm cancel NAME"
     hint = context(say(Text("`{command}` stops the costs of a VM.", command=ending), language))
-    rows = [[_vm_row(vm, now, language)] for vm in vms]
-    lines = [_vm_line(vm, now, language) for vm in vms]
+    rows = [[_vm_row(vm, now, language, ends.get(vm.op_id))] for vm in vms]
+    lines = [_vm_line(vm, now, language, ends.get(vm.op_id)) for vm in vms]
     layouts = [Layout([Part([], rows)], WITH_BUTTONS), Layout([Part([], lines)])]
     return list_reply(summary, layouts, turning, language, last=[hint])
 
@@ -199,7 +209,7 @@ def _costs(vms: Sequence[Vm]) -> Text:
     )
 
 
-def _vm_row(vm: Vm, now: datetime, language: str) -> Block:
+def _vm_row(vm: Vm, now: datetime, language: str, agreed: Text | None) -> Block:
     """A VM in two lines; one that waits for a decision has a button."""
     size = Text(
         "{cpus} vCPU, {memory} MB, {datacenter}",
@@ -208,14 +218,14 @@ def _vm_row(vm: Vm, now: datetime, language: str) -> Block:
         datacenter=vm.datacenter,
     )
     since = Text("since {when}", when=vm.asked_at)
-    text = f"{_vm_line(vm, now, language)}\n{say(size, language)} · {say(since, language)}"
+    text = f"{_vm_line(vm, now, language, agreed)}\n{say(size, language)} · {say(since, language)}"
     if vm.state is not VmState.ATTENTION:
         return section(text)
     go_on = Button(Text("Go on"), RUN, f"vm prepare {vm.hostname}")
     return section(text, button(go_on, language))
 
 
-def _vm_line(vm: Vm, now: datetime, language: str) -> str:
+def _vm_line(vm: Vm, now: datetime, language: str, agreed: Text | None) -> str:
     parts = [f"*{_name(vm)}*", say(Text(_STATES[vm.state]), language)]
     if vm.address:
         parts.append(f"`{escape(vm.address)}`")
@@ -223,6 +233,8 @@ def _vm_line(vm: Vm, now: datetime, language: str) -> str:
         cost = cost_of(vm.hourly_rate, vm.asked_at, now) or Decimal(0)
         rate = Text("{rate} per hour, about {cost} so far", rate=vm.hourly_rate, cost=cost)
         parts.append(say(rate, language))
+    if agreed is not None:
+        parts.append(say(agreed, language))
     parts.append(person(vm.owner_id))
     return " · ".join(parts)
 
@@ -250,7 +262,7 @@ def _container_layouts(
 
 
 def _report_rows(report: VmReport, now: datetime, language: str, *, has_all_buttons: bool) -> Part:
-    head = [DIVIDER, section(_vm_line(report.vm, now, language))]
+    head = [DIVIDER, section(_vm_line(report.vm, now, language, report.agreed))]
     note = _report_note(report, language)
     if note:
         head.append(context(note))
@@ -267,7 +279,7 @@ def _report_rows(report: VmReport, now: datetime, language: str, *, has_all_butt
 
 def _report_lines(report: VmReport, now: datetime, language: str) -> Part:
     """A VM and its containers, a line each."""
-    head = [_vm_line(report.vm, now, language)]
+    head = [_vm_line(report.vm, now, language, report.agreed)]
     note = _report_note(report, language)
     if note:
         head.append(note)

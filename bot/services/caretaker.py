@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from bot.ports import Chat, Clock, Cloud, ContainerHosts
 from bot.services.duties import Duty, Errands
 from bot.services.follow_up import FollowUp, Stores
-from bot.services.keeping import ExtendVm, IdleQuestions, KeepVm, SwitchReaper
+from bot.services.idle_questions import IdleQuestions
+from bot.services.keeping import ExtendVm, KeepVm, SwitchReaper
 from bot.services.looking import Looks
 from bot.services.notices import IdleClear, IdleNotice, Notices
 from bot.services.operations import Act, Operations

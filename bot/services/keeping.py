@@ -1,4 +1,4 @@
-"""What people say about a VM's life: keep it for a while, extend its lease; why it is as it is.
+"""What people say about a VM's life: keep it for a while, extend its lease.
 
 And what admins say about the reaper as a whole.
 """
@@ -12,19 +12,17 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.access import require_admin, require_owner
-from bot.activity import Use
 from bot.durations import parse_duration
 from bot.errors import BotError, UserError
 from bot.metrics import KEPT
-from bot.models import Caller, Operation, Person, Text, Vm, counted
+from bot.models import Caller, Operation, Text, Vm
 from bot.ports import Chat, Clock
-from bot.reaping import StepKind
-from bot.replies.idle import Explained
-from bot.services.follow_up import ALLOWANCE, ALLOWED_FOR, REAPER, FollowUp, Stores
+from bot.services.follow_up import ALLOWANCE, ALLOWED_FOR, REAPER, Stores
+from bot.services.idle_questions import is_on
 from bot.services.notices import Notices
 from bot.services.recorded import Json
 from bot.services.vm_prepare import owned_vm, unknown_vm
-from bot.services.watching import Assessed, Known, lease_of, policy_of, reassessed
+from bot.services.watching import lease_of
 from bot.services.work import Failed, Outcome, Work
 from bot.store import TooLate
 from config.settings import Policy
@@ -182,7 +180,7 @@ class SwitchReaper:
                 Text("For {time}, more VMs than the cap may be cancelled at once.",
                      time=ALLOWED_FOR)
             )  # fmt: skip
-        return Outcome(_is_on(word == "on"))
+        return Outcome(is_on(word == "on"))
 
     def withdraw(self, op: Operation) -> None:
         """Nothing was reserved."""
@@ -194,90 +192,6 @@ class SwitchReaper:
         name = ALLOWANCE if word == "allow" else REAPER
         self.stores.switches.set(name, word != "off", caller.user_id, self.clock.now())
         return {}
-
-
-@dataclass(frozen=True, slots=True)
-class IdleQuestions:
-    """Answers about idleness, from what the last sweep has seen."""
-
-    stores: Stores
-    follow_up: FollowUp
-    policy: Policy
-    clock: Clock
-
-    def why(self, caller: Caller, name: str) -> Explained:
-        """Everything that decides over a VM. Raises UserError."""
-        vm = self.stores.vms.named(name)
-        if vm is None:
-            raise unknown_vm(self.stores.vms, name, caller, self.stores.vms.live())
-        now, marks = self.clock.now(), self.stores.marks
-        row, lease_row = self.stores.watch.get(vm.op_id), marks.lease(vm.op_id)
-        known = Known(vm, row, lease_row, marks.current(vm.op_id))
-        one = reassessed(known, self.policy.idle, now)
-        facts = self._facts(known, now)
-        if one is None:
-            why = Text("The VM was not looked at yet.")
-            return Explained(vm.hostname, Use.UNKNOWN, why, (), Text("Nothing follows."), facts)
-        return Explained(
-            vm.hostname, one.verdict.use, one.verdict.why, one.signals.now, self._next(one), facts
-        )
-
-    def status(self, caller: Caller) -> Sequence[Text]:
-        """`/ds admin reaper status`, a sentence each. Raises NotAllowed."""
-        require_admin(caller, self.policy.access)
-        switch, now = self.stores.switches.get(REAPER), self.clock.now()
-        told = [_is_on(self.follow_up.is_armed)]
-        if switch is not None:
-            told.append(Text("{person} turned it {when}.", person=Person(switch.changed_by),
-                             when=switch.changed_at))  # fmt: skip
-        looks = [row.looked_at for row in self.stores.watch.all().values()]
-        if looks:
-            told.append(counted("{count} VM is watched; the last look was {age} ago.",
-                                "{count} VMs are watched; the last look was {age} ago.",
-                                len(looks), age=now - max(looks)))  # fmt: skip
-        marks = self.stores.marks.all_current()
-        names = [self.stores.vms.get(op_id).hostname for op_id in sorted(marks)]
-        if names:
-            told.append(Text("Idle, and told about: {names}.", names=names))
-        return told
-
-    def _next(self, one: Assessed) -> Text:
-        if not self.follow_up.is_armed:
-            return Text("The reaper is off, so nothing follows.")
-        step = one.step
-        match step.kind:
-            case StepKind.MARK:
-                return Text("Its people are told next.")
-            case StepKind.CLEAR:
-                return Text("Its notice is taken back next.")
-            case StepKind.REAP:
-                return Text("It is saved and cancelled next.")
-            case StepKind.ESCALATE:
-                return Text("Its owner and the admins are told.")
-            case _ if step.why != one.verdict.why:
-                return step.why
-            case _ if step.at is not None:
-                return Text("Nothing follows before {at}, if nothing changes.", at=step.at)
-            case _:
-                return Text("Nothing follows.")
-
-    def _facts(self, known: Known, now: datetime) -> list[Text]:
-        vm, row, agreed = known.vm, known.watch, known.lease
-        policy = policy_of(known, self.policy.idle)
-        lease = lease_of(vm, agreed, None, policy)
-        facts = [
-            Text("told after {idle} without use, {grace} to keep it", idle=policy.idle_after,
-                 grace=policy.grace),
-        ]  # fmt: skip
-        if row is not None and row.busy_at is not None:
-            facts.append(Text("in use last {age} ago", age=now - row.busy_at))
-        if lease.ends_at is not None and lease.ends_at > now:
-            facts.append(Text("lease until {until}", until=lease.ends_at))
-        if agreed.kept_until is not None and agreed.kept_until > now:
-            facts.append(Text("kept until {until} by {person}", until=agreed.kept_until,
-                              person=Person(agreed.kept_by or "")))  # fmt: skip
-        facts.append(Text("no Keep goes beyond {until}", until=vm.asked_at + policy.max_age))
-        return facts
 
 
 def until_of(words: Sequence[str], zone: ZoneInfo, now: datetime, instead: str) -> datetime:
@@ -329,9 +243,3 @@ def _too_old(vm: Vm, oldest: datetime) -> UserError:
         Text("`{name}` can be kept until {until} and no longer: it is as old then as a VM may get.",
              name=vm.hostname, until=oldest)
     )  # fmt: skip
-
-
-def _is_on(is_armed: bool) -> Text:
-    if is_armed:
-        return Text("The reaper is on: idle VMs are told about, saved and cancelled.")
-    return Text("The reaper is off: it looks and says what it would do, and does nothing.")

@@ -160,6 +160,23 @@ def test_why_says_that_it_was_told_about(world: World) -> None:
     assert "to keep it" in str(explained.next)
 
 
+def test_what_is_agreed_is_shown_with_each_vm(world: World) -> None:
+    world.arm()
+    op_id = idle_vm(world)
+    questions = world.core.caretaker.questions
+
+    def agreed() -> str:
+        return str(questions.agreed([world.vm(op_id)]).get(op_id))
+
+    assert "lease until" in agreed()
+    delivered(world, op_id)
+    assert agreed() == "idle, to be cancelled"
+    world.done("keep web 4h")
+    assert "kept until" in agreed()
+    world.sim.advance(5 * HOUR)
+    assert agreed() == "None"
+
+
 def test_the_status_is_for_admins(world: World) -> None:
     questions = world.core.caretaker.questions
     world.has_vm("web")
