@@ -8,10 +8,12 @@ about somebody that it cannot know.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -49,7 +51,8 @@ class LocalChat:
     def member(self, user_id: str) -> Member:
         """Whoever has a terminal there is a full member."""
         with _known():
-            return Member(user_id, self._store.language(user_id) or "en", is_full_member=True)
+            language = self._store.language(user_id) or "en"
+        return Member(user_id, language, is_full_member=True, tz=_zone())
 
     def post(self, channel_id: str, text: str, blocks: Blocks, key: str) -> MessageRef:
         """Write one message down; one with this key that is there already stays as it is."""
@@ -216,6 +219,15 @@ class ChatRouter:
 
     def _for(self, address: str) -> Chat:
         return self._local if is_local(address) else self._slack
+
+
+def _zone() -> str:
+    """The machine's time zone, by the name of its file (tzset(3)): terminals are on the machine."""
+    for file in (os.environ.get("TZ", ""), os.path.realpath("/etc/localtime")):
+        name = file.partition("zoneinfo/")[2] if "zoneinfo/" in file else file
+        if name in available_timezones():
+            return name
+    return "UTC"
 
 
 @contextmanager

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from bot.costs import Costs
 from bot.models import Caller, Container, Engine, Image, Link, Person, SearchHit, Text, Vm
 from bot.money import cost_of
 from bot.replies.answers import ShownContainer, VmReport, state_words, status_words
 from bot.replies.engine_answers import size
 from bot.services.engine_questions import EngineQuestions
 from bot.services.questions import Questions
+from bot.services.spending import Spending
 from bot.shell.listing import Column, Fact, Listing, Named, listing
 
 
@@ -83,6 +85,18 @@ class HeardEngineQuestions(EngineQuestions):
         return links
 
 
+@dataclass(frozen=True)
+class HeardSpending(Spending):
+    """What VMs have cost, kept in `heard`."""
+
+    heard: list[Listing] = field(default_factory=list)
+
+    def costs(self, caller: Caller, whose: str, since: timedelta) -> Costs:
+        found = super().costs(caller, whose, since)
+        self.heard[:] = [costs_listing(found)]
+        return found
+
+
 # --- VMs -----------------------------------------------------------------------------------------
 
 
@@ -147,6 +161,26 @@ def reports_listing(reports: Sequence[VmReport], now: datetime) -> Listing:
     ]
     has_trouble = any(report.trouble for report in reports)
     return listing("vms", columns, rows, is_table=has_trouble)
+
+
+def costs_listing(found: Costs) -> Listing:
+    """What each VM cost in a span, which people read with its reckoning."""
+    names = ("name", "owner", "state", "hours", "usd", "idle_usd", "begin", "end", "operation")
+    rows: list[list[Fact]] = [
+        [
+            each.vm.hostname,
+            Person(each.vm.owner_id),
+            each.vm.state.value,
+            each.hours,
+            each.amount,
+            each.idle,
+            found.span.begin,
+            found.span.end,
+            each.vm.op_id,
+        ]
+        for each in found.rows
+    ]
+    return listing("costs", [Column(name) for name in names], rows, is_table=False)
 
 
 # --- containers ----------------------------------------------------------------------------------

@@ -20,7 +20,12 @@ from bot.replies.texts import say, spoken
 from bot.services.names import corrected
 from bot.shell.carrier import Carrier, Carrying
 from bot.shell.listing import Column, Fact, Listing, Named, listing
-from bot.shell.listings import HeardEngineQuestions, HeardQuestions, vms_listing
+from bot.shell.listings import (
+    HeardEngineQuestions,
+    HeardQuestions,
+    HeardSpending,
+    vms_listing,
+)
 from bot.shell.results import Result, Status, answered
 from bot.shell.screen import Screen
 from bot.store import LocalMessage
@@ -60,7 +65,11 @@ class Session:
             asked.fleet, asked.vms, asked.policy, asked.clock, heard=self._heard
         )
         engines = HeardEngineQuestions(core.engine_questions.use, heard=self._heard)
-        self._answers = replace(core.answers, questions=questions, engines=engines)
+        paid = core.caretaker.spending
+        spending = HeardSpending(paid.stores, paid.policy, paid.clock, heard=self._heard)
+        self._answers = replace(
+            core.answers, questions=questions, engines=engines, spending=spending
+        )
         core.local_store.meet(self.caller.user_id, language, clock.now())
 
     def do(self, line: str) -> Result:
@@ -133,7 +142,11 @@ class Session:
             return replace(self._refused(line, Status.DONE, error), listings=tuple(self._heard))
         if request.kind == "help" and not request.args["words"]:
             reply = replace(reply, blocks=[*reply.blocks, section(self._own_help())])
-        return answered(line, Status.DONE, reply, tuple(self._heard))
+        result = answered(line, Status.DONE, reply, tuple(self._heard))
+        if reply.drawing is None:
+            return result
+        picture = File(reply.drawing.name, reply.drawing.content)
+        return replace(result, blocks=reply.in_words().blocks, files=[*result.files, picture])
 
     def _order(self, line: str, understood: Understood) -> Result:
         about = self._vms_meant(understood)

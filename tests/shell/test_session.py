@@ -76,6 +76,23 @@ def test_nothing_found_is_an_answer(desk: Desk) -> None:
         assert result.document()["facts"][name] == []
 
 
+def test_what_vms_have_cost_is_facts_for_programs(desk: Desk) -> None:
+    desk.do("vm alpha")
+
+    [row] = desk.do("cost").document()["facts"]["costs"]
+    assert row["name"] == "alpha" and row["usd"] >= 0
+
+
+def test_a_picture_is_a_file_and_words(desk: Desk) -> None:
+    desk.do("vm alpha")
+    desk.do("pull rocker/rstudio")
+
+    result = desk.do("lineage")
+
+    assert any(file.content.startswith(b"\x89PNG") for file in result.files)
+    assert "rocker/rstudio" in result.document()["text"]
+
+
 def test_a_refusal_says_what_to_type(desk: Desk) -> None:
     refused = desk.do("rstudio")
 

@@ -111,6 +111,26 @@ def test_slack_is_never_asked_about_a_terminal(chat: LocalChat, store: LocalStor
     assert not slack.calls
 
 
+@pytest.mark.parametrize(
+    ("variable", "zone"),
+    [("Asia/Seoul", "Asia/Seoul"), ("/usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin")],
+)
+def test_a_terminal_is_in_the_machines_time_zone(
+    chat: LocalChat, monkeypatch: pytest.MonkeyPatch, variable: str, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", variable)
+
+    assert chat.member(ALICE).tz == zone
+
+
+def test_a_time_zone_that_is_none_is_no_trouble(
+    chat: LocalChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "KST-9")
+
+    assert chat.member(ALICE).tz
+
+
 def test_everybody_else_is_slacks(chat: LocalChat, store: LocalStore) -> None:
     slack = FakeChat(FakeClock())
     router: Chat = ChatRouter(slack, chat)
