@@ -29,6 +29,7 @@ _CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{1,30}")
 _USER_ID = re.compile(r"[UW][A-Z0-9]{1,30}")
 _UNITS = {"en": ("d", "h", "m", "s"), "ko": ("일", "시간", "분", "초")}
 _FENCE = "```"
+_MOMENT = re.compile(r"<!date\^[^|<>]*\|([^<>]*)>")
 _URL_SIGNS = ":/?#[]@!$&'()*+,;=%~"  # RFC 3986 §2.2
 
 
@@ -41,9 +42,9 @@ def say(text: Text | str, language: str) -> str:
 
 
 def plain(text: Text | str, language: str) -> str:
-    """The sentence where Slack shows plain text: buttons, titles."""
+    """The sentence where Slack shows plain text: buttons, titles. No instant can act there."""
     shown = text if isinstance(text, str) else say(text, language)
-    shown = spoken(shown).replace("`", "")
+    shown = spoken(_MOMENT.sub(r"\1", shown)).replace("`", "")
     return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.text import Text as Words
 
-from bot.replies.blocks import CHOOSE, OPEN, PASSWORD, RUN, Block
+from bot.replies.blocks import CHOOSE, OPEN, PAGE, PASSWORD, RUN, Block
 from bot.shell import mrkdwn
 
-_COMMANDS = (RUN, CHOOSE)
+_COMMANDS = (RUN, CHOOSE, PAGE)
 
 
 @dataclass(frozen=True, slots=True)

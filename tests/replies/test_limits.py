@@ -220,6 +220,12 @@ def test_a_modal_has_its_whole_title(language: str, title: str) -> None:
     assert modals.loading_modal(language)["title"]["text"] == title
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_plain_text_says_an_instant_with_its_zone(language: str) -> None:
+    """A button cannot show each reader's own time."""
+    assert plain(Text("{when}", when=NOW), language) == "2026-11-23 09:30 UTC"
+
+
 def test_a_fallback_reads_as_sentences() -> None:
     error = UserError(Text("There is no VM `{name}`, and you have none.", name="x"), "vm x")
     card = Card(
