@@ -63,7 +63,7 @@ class Caretaker:
         finder = VmFinder(cloud, policy, clock)
         cancelling = CancelVm(cloud, hosts, vms, operations, finder, policy, clock)
         repair = Repair(cloud, hosts, vms, findings, news, policy, clock)
-        follow_up = FollowUp(stores, errands, news, policy, clock)
+        follow_up = FollowUp(stores, errands, news, policy, clock, saver is not None)
         notices = Notices(chat, vms, marks, watch, policy, clock)
         shared = Reaping(cancelling, follow_up, self.looks, notices, saver)
         self.sweep = Sweep(cloud, self.looks, stores, repair, follow_up, policy, clock)
@@ -80,7 +80,7 @@ class Caretaker:
             "keep": KeepVm(stores, notices, chat, policy, clock),
             "extend": ExtendVm(stores, notices, policy, clock),
             "vm release": ReleaseVm(shared),
-            "admin reaper": SwitchReaper(stores, policy, clock),
+            "admin reaper": SwitchReaper(stores, follow_up, policy, clock),
             "admin adopt": AdoptVm(cloud, vms, policy, clock),
             "admin cancel": CancelOrphan(cloud, vms, policy),
         }

@@ -64,10 +64,16 @@ class FollowUp:
     news: News
     policy: Policy
     clock: Clock
+    can_save: bool
 
     @property
     def is_armed(self) -> bool:
-        """Whether anything may be done. Until somebody turns the switch, what the policy says."""
+        """Whether anything may be done. Until somebody turns the switch, what the policy says.
+
+        Never where no work can be saved: nobody is told of an end that does not come.
+        """
+        if not self.can_save:
+            return False
         switch = self.stores.switches.get(REAPER)
         return self.policy.reaper.is_armed if switch is None else switch.is_on
 

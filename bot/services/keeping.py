@@ -17,7 +17,7 @@ from bot.errors import BotError, UserError
 from bot.metrics import KEPT
 from bot.models import Caller, Operation, Text, Vm
 from bot.ports import Chat, Clock
-from bot.services.follow_up import ALLOWANCE, ALLOWED_FOR, REAPER, Stores
+from bot.services.follow_up import ALLOWANCE, ALLOWED_FOR, REAPER, FollowUp, Stores
 from bot.services.idle_questions import is_on
 from bot.services.notices import Notices
 from bot.services.recorded import Json
@@ -162,6 +162,7 @@ class SwitchReaper:
     """`/ds admin reaper on|off|allow`. An `Act`."""
 
     stores: Stores
+    follow_up: FollowUp
     policy: Policy
     clock: Clock
 
@@ -170,6 +171,10 @@ class SwitchReaper:
 
     def admit(self, op: Operation) -> Json:
         require_admin(op.caller, self.policy.access)
+        if op.args["word"] == "on" and not self.follow_up.can_save:
+            raise UserError(
+                Text("This bot cannot save work yet, so it cancels nothing for being idle.")
+            )
         return {}
 
     def carry_out(self, work: Work, admitted: Json) -> Outcome:

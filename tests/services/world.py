@@ -76,12 +76,12 @@ SECRET = "PRIVATE KEY"
 
 
 _KEPT = {
-    "MarkStore": MarkStore,
-    "WatchStore": WatchStore,
-    "FindingStore": FindingStore,
-    "SwitchStore": SwitchStore,
+    "marks": MarkStore,
+    "watch": WatchStore,
+    "findings": FindingStore,
+    "switches": SwitchStore,
 }
-"""What the reaper remembers, as its wiring names it."""
+"""What the reaper remembers."""
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +110,14 @@ class World:
     """Everything there is, and one process of the bot that may die and start again."""
 
     def __init__(
-        self, home: Path, *, policy: Policy | None = None, list_lag: timedelta = timedelta(0)
+        self,
+        home: Path,
+        *,
+        policy: Policy | None = None,
+        list_lag: timedelta = timedelta(0),
+        can_save: bool = True,
     ) -> None:
+        self.can_save = can_save
         self.policy = policy or shipped_policy()
         self.sim = Simulation()
         self.meddling = Meddling(self.sim)
@@ -325,8 +331,10 @@ class World:
             "VmStore": lambda engine: meddling.with_(VmStore(engine), "vms"),
         }
         kept = {
-            name: lambda engine, store=store, name=name: meddling.with_(store(engine), name)
-            for name, store in _KEPT.items()
+            store.__name__: lambda engine, store=store, word=word: meddling.with_(
+                store(engine), word
+            )
+            for word, store in _KEPT.items()
         }
         with (
             patch.multiple("bot.app", **watched),  # type: ignore[call-overload]
@@ -342,7 +350,7 @@ class World:
                 clock=self.sim,
                 identity=meddling.with_(FakeIdentity(), "identity"),
                 refreshes_homes=False,  # it would look at VMs from a thread of its own
-                saver=meddling.with_(self.saver, "saver"),
+                saver=meddling.with_(self.saver, "saver") if self.can_save else None,
             )
 
     def _closed(self) -> None:
