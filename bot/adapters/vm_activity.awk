@@ -1,5 +1,5 @@
 # The part of vm_activity.sh that goes through processes, control groups and connections. It gets
-# lines: clock SECONDS, process FOLDER. "-" stands for a fact that cannot be read.
+# lines: clock SECONDS, and what grep -H finds in /proc/*/stat. "-" is what cannot be read.
 # Sources: proc(5), cgroups(7), Linux Documentation/admin-guide/cgroup-v2.rst.
 
 function text_of(path,   line, all) {
@@ -10,8 +10,7 @@ function text_of(path,   line, all) {
 }
 
 # A name may hold anything, line ends and parentheses too; what follows its last ")" is ours.
-function read_process(pid,   text, f, start) {
-    text = text_of(proc "/" pid "/stat")
+function read_process(pid, text,   f, start) {
     start = index(text, "(")
     if (!start || !match(text, /.*\)/)) return
     name[pid] = substr(text, start + 1, RLENGTH - start - 1)
@@ -218,7 +217,7 @@ function decimal(hex,   i, number) {
 # bot, and each of its replicas, has a process named "ds-bot" below its connection (ssh.py). One that
 # is younger than 10 s may be about to get it: it is nobody if nothing happens on it, or only that.
 # Source: openssh-portable 9.2 to 10.0, sshd.c, sshd-session.c, session.c (setproctitle).
-function logins(   p, c, title, own, count, n, terminals, uptime, young) {
+function logins(   p, c, title, own, count, n, command, terminals, uptime, young) {
     for (p in name) {
         if (name[p] == "sshd-auth") { asking[parent[p]]; continue }
         if (name[p] != "sshd" && name[p] != "sshd-session") continue
@@ -227,8 +226,7 @@ function logins(   p, c, title, own, count, n, terminals, uptime, young) {
         if (container_of(p) != "") continue  # of a container's own sshd
         if (title ~ /\[net\]/) { asking[parent[p]]; continue }
         if (title ~ /\[(accepted|preauth)\]/) continue
-        sshd[p]
-        if (title ~ /@pts\//) in_use[p]
+        sshd[p] = title
     }
     split(text_of(proc "/uptime"), uptime, " ")
     young = uptime[1] == "" ? started[1] + 1e18 : (uptime[1] - 10) * 100
@@ -238,9 +236,13 @@ function logins(   p, c, title, own, count, n, terminals, uptime, young) {
         c = top(p, sshd, above)
         if (c == "" || c == own) continue
         if (name[p] == "ds-bot" && (parent[p] in sshd)) ours[c]
-        if (!(p in sshd) || (p in in_use) || started[c] < young) busy[c]
-        if (started[c] < young || (c in ours) || (p in sshd) || !(parent[p] in sshd)) continue
-        if (command_of(p) ~ / ds-bot(-activity)?( |$)/) ours[c]
+        if (started[c] < young || ((p in sshd) && sshd[p] ~ /@pts\//)) busy[c]
+        # Before a session begins, PAM runs programs of its own.
+        if (started[c] < young || !(parent[p] in sshd) || sshd[parent[p]] !~ /@/) continue
+        if (is_named(p, "^sshd")) continue
+        command = command_of(p)
+        if (command ~ / ds-bot(-activity)?( |$)/) ours[c]
+        else if (command != "") busy[c]  # one that begins or ends just now has none
     }
     count = 0
     for (c in busy) if (!(c in asking) && !(c in ours)) count++
@@ -287,11 +289,13 @@ function read_r(   p, r, id) {
 # --- what was asked ---
 
 $1 == "clock" { clock = $2 }
-$1 == "process" { pids[++last] = substr($2, length(proc) + 2) }
+/^[0-9]+\/stat:/ {
+    pid = substr($0, 1, index($0, "/") - 1)
+    stat[pid] = stat[pid] substr($0, index($0, ":") + 1) "\n"
+}
 
 END {
-    # Children before their parents: a child that ends meanwhile is counted twice rather than not.
-    for (i = last; i > 0; i--) read_process(pids[i])
+    for (pid in stat) read_process(pid, stat[pid])
     is_whole = 1 in name
     read_mounts()
     boot = text_of(proc "/sys/kernel/random/boot_id")

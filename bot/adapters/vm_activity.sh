@@ -1,7 +1,8 @@
 # What this machine does, told in lines that docker_activity.py reads. It only looks.
 #
 # For POSIX sh (dash, bash, BusyBox) and awk (mawk, gawk, original-awk, BusyBox). The engine is not
-# asked: starting its program costs more than all of this. Runs as `sh -c THIS ds-bot-activity /proc PROCESS_OF_OURS "$(cat vm_activity.awk)"`.
+# asked: starting its program costs more than all of this. Runs as
+# `sh -c THIS ds-bot-activity /proc PROCESS_OF_OURS "$(cat vm_activity.awk)"`.
 LC_ALL=C PATH=$PATH:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 export LC_ALL PATH
 proc=$1 self=$2 facts=$3
@@ -66,19 +67,28 @@ sessions_of() { # a container, its first process
 
 # --- all of it -----------------------------------------------------------------------------------
 
-{
-    date '+clock %s'
-    # In the order of their numbers, which a name like "[0-9]*" would not give.
-    for digits in '' '[0-9]' '[0-9][0-9]' '[0-9][0-9][0-9]' '[0-9][0-9][0-9][0-9]' \
-        '[0-9][0-9][0-9][0-9][0-9]' '[0-9][0-9][0-9][0-9][0-9][0-9]'; do
-        printf 'process %s\n' "$proc"/[1-9]$digits
-    done
-} | awk -v proc="$proc" -v self="$self" "$facts" | while IFS= read -r line; do
-    printf '%s\n' "$line"
+# Children before their parents (from the highest number down): one that ends meanwhile is counted
+# twice rather than not. grep puts the file before each line, so that a name with a line end in it
+# is no other process.
+look() {
+    {
+        date '+clock %s'
+        (cd "$proc" && printf '%s/stat\n' [1-9]* | sort -rn | xargs grep -Hs '')
+    } | awk -v proc="$proc" -v self="$self" "$facts"
+}
+
+# mawk 1.3.4 gives up when a process ends under it ("read error (No such process)").
+for try in 1 2 3; do
+    seen=$(look)
+    case $seen in *"
+end") break ;; esac
+done
+printf '%s\n' "$seen" | while IFS= read -r line; do
     case $line in
     'container '*' rstudio '*)
         id=${line#container } pid=${id#* }
         sessions_of "${id%% *}" "${pid%% *}"
         ;;
     esac
+    printf '%s\n' "$line"
 done

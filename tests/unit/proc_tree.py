@@ -19,7 +19,7 @@ BOOTED_AT = datetime(2026, 11, 20, tzinfo=UTC)
 OUR_SSHD, OUR_SHELL = 900, 901
 
 # Programs that the script uses, besides shell and awk.
-_PROGRAMS = ("timeout", "date", "dd", "stat", "tr")
+_PROGRAMS = ("timeout", "date", "dd", "stat", "tr", "sort", "xargs", "grep")
 
 
 @dataclass(frozen=True)
