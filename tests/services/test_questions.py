@@ -109,7 +109,7 @@ def test_a_password_is_for_who_started_the_container_alone(world: World) -> None
     world.done("rstudio on web", ADMIN)
     (container,) = world.machines()[0]._list(True, None)
     found = _questions(world).credentials(world.caller(ADMIN), vm_id, container.id)
-    (run,) = [args[0] for method, args in world.machines()[0].calls if method == "run"]
+    (run,) = [args[0] for method, args in world.machines()[0].calls if method == "create"]
     assert found.password == run.environment["PASSWORD"]  # type: ignore[attr-defined]
     assert (found.login, found.url) == ("rstudio", "http://192.0.2.1:8787/")
     for other in (JANE, JIHOON):  # Jane owns the VM: that is not enough
