@@ -50,6 +50,7 @@ from bot.services.vm_prepare import Identity as VmOrderIdentity
 from bot.services.vm_prepare import Preparation, PrepareVm
 from bot.services.vm_use import VmUse
 from bot.store import ClickStore, LocalStore, OperationStore, VmStore, open_database
+from bot.store.marks import MarkStore
 from config.settings import Policy, Settings, missing_for_serve
 from handlers.answers import Answers
 from handlers.boundary import Boundary
@@ -73,6 +74,7 @@ def acts(
     web: Web,
     clock: Clock,
     vms: VmStore,
+    marks: MarkStore,
     operations: OperationStore,
     identity: VmOrderIdentity,
     fleet: Fleet,
@@ -82,7 +84,7 @@ def acts(
     use = VmUse(fleet, vms, policy)
     preparation = Preparation(cloud, hosts, vms, identity, policy, clock)
     return {
-        "vm": OrderVm(cloud, vms, identity, finder, preparation, policy, clock),
+        "vm": OrderVm(cloud, vms, identity, finder, preparation, marks, policy, clock),
         "vm prepare": PrepareVm(vms, finder, preparation, policy, clock),
         "vm cancel": CancelVm(cloud, hosts, vms, operations, finder, policy, clock),
         "app": RunApp(use, web, policy),
@@ -146,6 +148,7 @@ class Core:
                 web=web,
                 clock=clock,
                 vms=self.vm_store,
+                marks=self.caretaker.stores.marks,
                 operations=self.operation_store,
                 identity=identity,
                 fleet=self.fleet,

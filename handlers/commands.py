@@ -28,6 +28,8 @@ def commands(policy: Policy) -> tuple[Command, ...]:
         Flag("datacenter", "D", Text("where it runs, such as dal10"), datacenter, vm.datacenter),
         Flag("image", "|".join([*images, "GUID"]), Text("what is installed on it"),
              vm_image(images), vm.image),
+        Flag("lease", "8h", Text("leave it alone for so long from its order, even if idle"),
+             readers.lease(policy.idle.default.max_age), "8h"),
         Flag("then", "COMMAND", Text("what to run on it as soon as it is ready"), str, "rstudio"),
     )  # fmt: skip
     apps = [

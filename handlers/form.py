@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.durations import parse_duration
 from bot.errors import UserError
 from bot.models import Caller, Text
 from bot.replies import form
@@ -17,6 +18,8 @@ from bot.services.operations import Request
 from bot.services.questions import Questions
 from handlers import readers
 from handlers.grammar import Grammar
+
+LEASES = ("4h", "8h", "1d", "3d", "7d")
 
 
 class Mistakes(Exception):
@@ -43,7 +46,14 @@ class Form:
         sizes = [usual, (2, 4096), (4, 8192), (8, 16384), (16, 32768)]
         fitting = [(cpus, memory) for cpus, memory in dict.fromkeys(sizes)
                    if cpus <= policy.vm.max_cpus and memory <= policy.vm.max_memory_mb]  # fmt: skip
-        return Offered(programs, self.questions.ready(caller), self.questions.free_name(), fitting)
+        longest = policy.idle.default.max_age
+        return Offered(
+            programs,
+            self.questions.ready(caller),
+            self.questions.free_name(),
+            fitting,
+            [each for each in LEASES if parse_duration(each) <= longest],
+        )
 
     def request(self, values: Mapping[str, str], caller: Caller) -> Request:
         """The command that the values stand for. Raises Mistakes."""
@@ -99,6 +109,9 @@ class Form:
             return ""
         then = self.grammar.line(ran.kind, ran.args)
         args = {"name": name, "cpus": int(size[1]), "memory": int(size[2]), "then": then}
+        lease = values.get(form.LEASE, form.USUAL_LEASE)
+        if lease != form.USUAL_LEASE:
+            args["lease"] = lease
         return self.grammar.line("vm", args)
 
     def _new_name(

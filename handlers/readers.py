@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from bot.durations import parse_duration
 from bot.errors import UserError
@@ -92,6 +93,18 @@ def length(word: str) -> str:
         Text("`{word}` is no length of time. Type it like `90m`, `4h` or `2d`.",
              word=words.shortened(word))
     )  # fmt: skip
+
+
+def lease(longest: timedelta) -> Callable[[str], str]:
+    def read(word: str) -> str:
+        typed = length(word)
+        if parse_duration(typed) > longest:
+            raise UserError(
+                Text("A lease is at most {longest} long.", longest=longest)
+            )  # fmt: skip
+        return typed
+
+    return read
 
 
 def whose(word: str) -> str:

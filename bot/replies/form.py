@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.durations import parse_duration
 from bot.models import Text, Title, Vm
 from bot.replies.blocks import Block, cut
 from bot.replies.modals import modal
@@ -15,11 +16,13 @@ from bot.replies.texts import plain
 CALLBACK = "workspace"
 """callback_id of the form."""
 
-PROGRAM, IMAGE, VM, NAME, SIZE = "program", "image", "vm", "name", "size"
+PROGRAM, IMAGE, VM, NAME = "program", "image", "vm", "name"
+SIZE, LEASE = "size", "lease"
 """block_ids of the fields, in order; each has one element, called `value`."""
 
 ANOTHER_IMAGE = "another image"
 NEW_VM = "a new vm"
+USUAL_LEASE = "the usual lease"
 """Values of options that stand for something to be typed. No program and no VM has a space."""
 
 _MOST_OPTIONS = 100
@@ -34,6 +37,7 @@ class Offered:
     vms: Sequence[Vm]
     name: str
     sizes: Sequence[tuple[int, int]]  # virtual CPUs and MB, the usual one first
+    leases: Sequence[str]  # as typed; besides the usual one
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ def form_modal(offered: Offered, opened: Opened) -> dict[str, Any]:
                is_optional=True, hint=Text("Letters a-z, digits and hyphens")),
         _field(SIZE, Text("Size of a new VM"), _select(_sizes(offered, language)), language,
                hint=Text("A new VM costs money until it is cancelled; its message says how much.")),
-        # A lease has its field here, once an order takes one.
+        _field(LEASE, Text("Lease of a new VM"), _select(_leases(offered, language)), language,
+               hint=Text("For so long it is left alone even if idle; it can be extended.")),
     ]  # fmt: skip
     return modal(Text("New workspace"), fields, language) | {
         "callback_id": CALLBACK,
@@ -94,6 +99,15 @@ def _sizes(offered: Offered, language: str) -> list[Block]:
                                             memory=memory_mb), language)
         for cpus, memory_mb in offered.sizes
     ]  # fmt: skip
+
+
+def _leases(offered: Offered, language: str) -> list[Block]:
+    usual = _option(USUAL_LEASE, Text("As usual"), language)
+    longer = [
+        _option(each, Text("{length}", length=parse_duration(each)), language)
+        for each in offered.leases
+    ]
+    return [usual, *longer]
 
 
 def _option(value: str, label: Text, language: str) -> Block:

@@ -11,9 +11,10 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from bot.durations import parse_duration
 from bot.errors import CloudError, CloudHeld, CloudRefused, CloudUnknown, UserError
 from bot.models import (
     CloudVm,
@@ -39,6 +40,7 @@ from bot.services.vm_prepare import (
 )
 from bot.services.work import Failed, Outcome, Watch, Work
 from bot.store import NameInUse, TooMany, VmStore
+from bot.store.marks import MarkStore
 from config.settings import Policy
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class OrderVm:
     identity: Identity
     finder: VmFinder
     preparation: Preparation
+    marks: MarkStore
     policy: Policy
     clock: Clock
 
@@ -69,6 +72,8 @@ class OrderVm:
         _check_size(vm, self.cloud.offers())
         self._check_image(vm)
         self._reserve(vm)
+        if "lease" in op.args:
+            self.marks.extend(vm.op_id, self._lease_end(op), op.caller.user_id)
         try:
             self._check_name_is_free(vm)
         except Exception:
@@ -83,6 +88,8 @@ class OrderVm:
         sold = work.phase("price", Text("Check the price"), limits.query, lambda _: self._quote(vm))
         rate = Decimal(sold["rate"])
         work.add_fact(Text("{rate} per hour", rate=rate))
+        if "lease" in work.op.args:
+            work.add_fact(Text("lease until {until}", until=self._lease_end(work.op)))
         work.add_fact(_size(vm))
         ordered = work.phase(
             "order",
@@ -128,6 +135,10 @@ class OrderVm:
             datacenter=op.args.get("datacenter") or defaults.datacenter,
             asked_at=op.requested_at,
         )
+
+    @staticmethod
+    def _lease_end(op: Operation) -> datetime:
+        return op.requested_at + parse_duration(op.args["lease"])
 
     def _reserve(self, vm: Vm) -> None:
         try:

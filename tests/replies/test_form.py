@@ -31,7 +31,9 @@ def test_slack_takes_it_with_any_number_of_vms_and_programs(count: int, language
     vms = [replace(VM, hostname=f"{'n' * 57}-{i}") for i in range(count)]
     programs = {f"program-{i}": Title("<T> `" + "x" * 500, "가" * 500) for i in range(count)}
 
-    view = form_modal(Offered(programs, vms, "n" * 63, SIZES), Opened("C0GENERAL", language))
+    view = form_modal(
+        Offered(programs, vms, "n" * 63, SIZES, ("4h", "7d")), Opened("C0GENERAL", language)
+    )
 
     check(view)
     first = view["blocks"][2]["element"]["initial_option"]["value"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_new_vm_and_a_program_are_one_wish(bot: Scenario) -> None:
     assert options(view, "vm") == ["a new vm"]
 
     outcome = bot.slack.user(JANE).submit(
-        view, {"program": "shiny", "name": "lab", "size": "2 4096"}
+        view, {"program": "shiny", "name": "lab", "size": "2 4096", "lease": "8h"}
     )
 
     assert outcome.is_ok and bot.slack.modals(JANE) == []
@@ -53,6 +54,26 @@ def test_a_new_vm_and_a_program_are_one_wish(bot: Scenario) -> None:
     assert "Shiny Server is ready" in app.text
     [made] = bot.core.vm_store.live()
     assert (made.hostname, made.cpus, made.memory_mb) == ("lab", 2, 4096)
+    leased = bot.core.caretaker.stores.marks.lease(made.op_id)
+    assert leased.ends_at == made.asked_at + timedelta(hours=8)
+    assert "lease until" in str(vm.blocks)
+
+
+def test_the_usual_lease_needs_no_choice(bot: Scenario) -> None:
+    assert options(form(bot), "lease") == ["the usual lease", "4h", "8h", "1d", "3d", "7d"]
+    view = opened(bot)
+
+    assert bot.slack.user(JANE).submit(view, {"program": "shiny", "name": "lab"}).is_ok
+
+    cards(bot, 2)
+    [made] = bot.core.vm_store.live()
+    assert bot.core.caretaker.stores.marks.lease(made.op_id).ends_at is None
+
+
+def test_a_lease_that_cannot_be_is_refused(bot: Scenario) -> None:
+    assert "at most 30d" in bot.answer("vm lab --lease 99d").text
+    assert "`4h`" in bot.answer("vm lab --lease soon").text
+    assert bot.core.vm_store.live() == []
 
 
 def test_on_a_vm_that_there_is(bot: Scenario) -> None:
