@@ -241,8 +241,9 @@ function logins(   p, c, title, own, count, n, command, terminals, uptime, young
         if (started[c] < young || !(parent[p] in sshd) || sshd[parent[p]] !~ /@/) continue
         if (is_named(p, "^sshd")) continue
         command = command_of(p)
-        if (command ~ / ds-bot(-activity)?( |$)/) ours[c]
-        else if (command != "") busy[c]  # one that begins or ends just now has none
+        # One that just becomes another program has none.
+        if (command == "" || command ~ / ds-bot(-activity)?( |$)/) ours[c]
+        else busy[c]
     }
     count = 0
     for (c in busy) if (!(c in asking) && !(c in ours)) count++
