@@ -104,7 +104,7 @@ class FollowUp:
                 counts["failed"] += 1
                 log.exception("%s: nothing could be done about it", each.vm.hostname)
         keys = {_escalation(each) for each in found if each.step.about}
-        self.stores.findings.keep_only({"blind", "age", "would"}, keys)
+        self.stores.findings.keep_only({"blind", "age"}, keys)
 
     def _act(self, one: Assessed, is_sure: bool, may_reap: bool, counts: Counter[str]) -> None:
         match one.step.kind:
@@ -224,7 +224,6 @@ class FollowUp:
             log.info("dry run: %s would be marked: %s", each.vm.hostname, each.verdict.why)
         names = sorted(each.vm.hostname for each in would)
         if not names:
-            self.stores.findings.over("would")
             return
         text = counted(
             "The reaper is off. If it were on, the owner of {count} idle VM would be told now:"
@@ -233,7 +232,8 @@ class FollowUp:
             " {names}.", len(names), names=names,
         )  # fmt: skip
         buttons = [Button(Text("Turn it on"), value="admin reaper on")]
-        self.news.once("would", " ".join(names), text, self.news.admins, buttons=buttons)
+        day = f"{self.clock.now():%Y-%m-%d}"  # once a day, whoever comes and goes meanwhile
+        self.news.once("would", day, text, self.news.admins, buttons=buttons)
 
 
 def blocked(one: Assessed) -> Text | None:

@@ -122,8 +122,9 @@ class IdleNotice:
         wanted = {"owner": [vm.owner_id], "channel": [vm.channel_id], "admins": self.news.admins}
         places = [place for name in self.notices.idle_policy(vm).notify for place in wanted[name]]
         has_left = is_local(vm.owner_id) or self.messenger.has_left(vm.owner_id)
-        if has_left:  # where people see it who are still there
-            places = [vm.channel_id, *(place for place in places if place != vm.owner_id)]
+        if has_left:  # where people see it who are still there; not in talks with the owner alone
+            direct = {vm.owner_id, *([vm.channel_id] if vm.channel_id.startswith("D") else [])}
+            places = [place for place in (vm.channel_id, *places) if place not in direct]
         return {
             "places": list(dict.fromkeys(places)),
             "has_left": has_left,

@@ -160,7 +160,8 @@ class Repair:
 
     def _returned(self, finding: Finding, row: Vm, vm: CloudVm) -> None:
         """It costs money and nobody knows: it is live again, if its name is free, and told."""
-        if is_ending(self.cloud.get(vm.id)):
+        now = self.cloud.get(vm.id)
+        if is_ending(now) or (now.transaction is not None and not now.is_running):
             return
         rival = self.vms.named(row.hostname)
         if rival is not None and rival.op_id != row.op_id:

@@ -329,3 +329,12 @@ def test_an_open_untouched_page_is_no_use_for_ever(world: World, idle: str) -> N
     ticks(world, 6 * HOUR)
     assert world.vm(idle).state is VmState.READY
     until(world, lambda: is_gone(world, idle))
+
+
+def test_a_talk_with_an_owner_who_left_is_no_place_where_somebody_sees_it(world: World) -> None:
+    world.arm()
+    op_id = idle_vm(world)
+    world.core.vm_store.change(op_id, channel_id=DM)
+    world.chat.members[JANE] = replace(world.chat.members[JANE], is_full_member=False)
+    mark = delivered(world, op_id)
+    assert [each["channel"] for each in mark.notices] == [ADMINS]
