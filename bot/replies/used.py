@@ -26,13 +26,20 @@ def repainted(blocks: Sequence[Block], clicks: Sequence[Click], language: str) -
         if str(block.get("block_id", "")).startswith(_LINES):
             place = len(kept) if place is None else place
             continue
-        left = _without_used(block, clicks)
+        left = _without_used(_as_sent(block), clicks)
         if left is not None:
             kept.append(left)
         if left != block and place is None:
             place = len(kept)
     place = len(kept) if place is None else place
     return [*kept[:place], *_lines(clicks, language), *kept[place:]]
+
+
+def _as_sent(block: Block) -> Block:
+    """The block without what Slack adds to it: of a file it takes the id alone."""
+    if "slack_file" not in block:
+        return block
+    return block | {"slack_file": {"id": block["slack_file"]["id"]}}
 
 
 def _lines(clicks: Sequence[Click], language: str) -> list[Block]:

@@ -188,3 +188,10 @@ def test_links_stay_until_what_they_lead_to_is_gone() -> None:
 
     assert len(buttons(repainted(card, [CLICK], "en"))) == 1
     assert buttons(repainted(card, [replace(CLICK, stage=ClickStage.OVER)], "en")) == []
+
+
+def test_a_picture_is_sent_back_as_it_was_sent() -> None:
+    """Slack describes the file of an image block, and takes no such description."""
+    seen = {"type": "image", "alt_text": "a plot", "slack_file": {"id": "F1", "url": "https://x"}}
+
+    assert repainted([seen, ROW], [CLICK], "en")[0]["slack_file"] == {"id": "F1"}
