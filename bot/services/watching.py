@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -164,17 +164,10 @@ def signals_of(row: WatchRow) -> Signals:
 
 def activity_to_json(activity: VmActivity) -> Json:
     """A look, to be compared with the next one."""
-    written = asdict(activity) | {"at": activity.at.isoformat()}
-    if activity.containers is not None:
-        written["containers"] = [
-            asdict(one)
-            | {
-                "started_at": one.started_at.isoformat(),
-                "last_used_at": _written(one.last_used_at),
-            }
-            for one in activity.containers
-        ]
-    return written
+    containers = activity.containers
+    return _fields(activity) | {
+        "containers": None if containers is None else [_fields(one) for one in containers]
+    }
 
 
 def activity_from_json(written: Json | None) -> VmActivity | None:
@@ -194,6 +187,15 @@ def activity_from_json(written: Json | None) -> VmActivity | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _fields(seen: VmActivity | ContainerActivity) -> Json:
+    """What `dataclasses.asdict` gives, a tenth of its time; instants as text."""
+    values = {name: getattr(seen, name) for name in seen.__slots__}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
 
 
 def _container_from_json(written: Json) -> ContainerActivity:
