@@ -111,6 +111,6 @@ class FakeDoing:
             for (began, use), end in zip(uses, ends, strict=False)
         )
 
-    def _unreadable(self, seen: Any, prefix: str) -> dict[str, None]:
+    def _unreadable(self, seen: Any, prefix: str) -> dict[str, Any]:
         names = (each.name for each in fields(seen))
         return {name: None for name in names if prefix + name in self.unreadable}

@@ -43,7 +43,10 @@ def test_a_history_gives_the_size_of_each_layer(nop: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 4, 9])
 def test_a_history_that_does_not_fit_the_layers_gives_no_sizes(count: int) -> None:
-    history = [{"Size": 5, "CreatedBy": None}, {"Size": 0, "CreatedBy": "RUN true"},
-               {"Size": 120, "CreatedBy": "ADD file:1 in /"}]  # fmt: skip
+    history: list[dict[str, Any]] = [
+        {"Size": 5, "CreatedBy": None},
+        {"Size": 0, "CreatedBy": "RUN true"},
+        {"Size": 120, "CreatedBy": "ADD file:1 in /"},
+    ]
 
     assert layer_sizes_of(history, count) == ()
