@@ -170,6 +170,37 @@ class Histories(RuleBasedStateMachine):
         self.ask(f"admin reaper {word}", ADMIN)
         self.time_passes(ticks)
 
+    @rule(name=names, what=st.sampled_from(["works", "keeps", "busy", "monthly", "silent"]),
+          lasts=st.sampled_from([0, 30, 120]), ticks=meanwhile)  # fmt: skip
+    def something_happens_while_work_is_saved(
+        self, name: str, what: str, lasts: int, ticks: int
+    ) -> None:
+        """Nobody may be quick enough to lose against the last look."""
+
+        def happens() -> None:
+            self.world.saver.meanwhile = lambda: None
+            machine = self.machine(name)
+            if not self.is_ready(name) or machine is None:
+                return
+            host = self.world.host_of(self.vms[name])
+            match what:
+                case "works":
+                    host.doing.use(None, KINDS["computing"])
+                    self.in_use.add(name)
+                case "keeps":
+                    self.world.ask(f"keep {name} 1h", ADMIN)
+                case "busy":
+                    machine.transaction = "Capture"
+                case "monthly":
+                    machine.vm = replace(machine.vm, is_hourly=False)
+                case "silent":
+                    self.world.silent.add(self.world.vm(self.vms[name]).address or "")
+                    host.is_reachable = False
+
+        self.world.saver.meanwhile = happens
+        self.world.saver.lasts = timedelta(seconds=lasts)
+        self.time_passes(ticks)
+
     # --- what goes wrong ---
 
     @rule(troubles=st.lists(troubles, min_size=1, max_size=4))
@@ -363,6 +394,7 @@ class Histories(RuleBasedStateMachine):
         world = self.world
         world.meddling.outages.clear()
         world.silent.clear()
+        world.saver.meanwhile = lambda: None
         world.chat.closed.clear()
         world.run(timedelta(minutes=15))
         for name, op_id in self.vms.items():
