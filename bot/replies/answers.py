@@ -174,6 +174,16 @@ def export_row(reports: Sequence[VmReport], language: str) -> list[Block]:
     return [actions(buttons, language)] if buttons else []
 
 
+def extend_row(reports: Sequence[VmReport], language: str) -> list[Block]:
+    """A button per VM that is ready, which makes its lease longer."""
+    buttons = [
+        extend_button(report.vm, Text("Extend {vm} by 4 h", vm=report.vm.hostname))
+        for report in reports[:20]
+        if report.vm.state is VmState.READY
+    ]
+    return [actions(buttons, language)] if buttons else []
+
+
 def cancel_row(reports: Sequence[VmReport], language: str) -> list[Block]:
     """A button per VM that cancels it, after asking."""
     buttons = [
@@ -210,7 +220,7 @@ def _costs(vms: Sequence[Vm]) -> Text:
 
 
 def _vm_row(vm: Vm, now: datetime, language: str, agreed: Text | None) -> Block:
-    """A VM in two lines; one that waits for a decision has a button."""
+    """A VM in two lines, with the button that is most likely wanted."""
     size = Text(
         "{cpus} vCPU, {memory} MB, {datacenter}",
         cpus=vm.cpus,
@@ -219,10 +229,16 @@ def _vm_row(vm: Vm, now: datetime, language: str, agreed: Text | None) -> Block:
     )
     since = Text("since {when}", when=vm.asked_at)
     text = f"{_vm_line(vm, now, language, agreed)}\n{say(size, language)} · {say(since, language)}"
-    if vm.state is not VmState.ATTENTION:
-        return section(text)
-    go_on = Button(Text("Go on"), RUN, f"vm prepare {vm.hostname}")
-    return section(text, button(go_on, language))
+    offered = {
+        VmState.ATTENTION: Button(Text("Go on"), RUN, f"vm prepare {vm.hostname}"),
+        VmState.READY: extend_button(vm),
+    }.get(vm.state)
+    return section(text, button(offered, language) if offered else None)
+
+
+def extend_button(vm: Vm, label: Text | None = None) -> Button:
+    """Makes a VM's lease longer by four hours."""
+    return Button(label or Text("Extend 4 h"), RUN, f"extend {vm.hostname} 4h")
 
 
 def _vm_line(vm: Vm, now: datetime, language: str, agreed: Text | None) -> str:
@@ -295,7 +311,7 @@ def _report_note(report: VmReport, language: str) -> str:
 
 
 def _container_buttons(vm: Vm, shown: ShownContainer) -> list[Button]:
-    """What can be done with a container: open it, see its password, kill it."""
+    """What can be done with a container: open it, see its password, and what its owner may."""
     buttons = []
     if shown.url is not None:
         buttons.append(Button(Text("Open"), OPEN, url=shown.url))
@@ -303,19 +319,24 @@ def _container_buttons(vm: Vm, shown: ShownContainer) -> list[Button]:
         value = password_value(vm.op_id, shown.container.id)
         buttons.append(Button(Text("Show password"), PASSWORD, value))
     if shown.is_mine:
-        buttons.append(kill_button(shown.container.short_id))
+        buttons += owner_buttons(shown.container.short_id, is_running=shown.container.is_running)
     return buttons
 
 
-def kill_button(short_id: str) -> Button:
-    """Kills a container, after asking."""
-    return Button(
-        Text("Kill"),
-        RUN,
-        f"kill {short_id}",
-        style="danger",
-        confirm=Text("Kill this container? What it holds outside a volume is lost."),
-    )
+def owner_buttons(short_id: str, *, is_running: bool = True) -> list[Button]:
+    """What the owner of a container may do with it; what destroys or ends something asks first."""
+    logs = Button(Text("Logs"), value=f"logs {short_id}")
+    kill = f"kill {short_id}"
+    if not is_running:
+        sure = Text("Remove this container? What it holds outside a volume is lost.")
+        return [logs, Button(Text("Remove"), value=kill, style="danger", confirm=sure)]
+    ends = Text("Stop this container? What runs in it ends; its files stay.")
+    lost = Text("Kill this container? What it holds outside a volume is lost.")
+    return [
+        logs,
+        Button(Text("Stop"), value=f"stop {short_id}", confirm=ends),
+        Button(Text("Kill"), value=kill, style="danger", confirm=lost),
+    ]
 
 
 def _container_text(vm: Vm, shown: ShownContainer, language: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.models import Text, Title
-from bot.replies.answers import VmReport, cancel_row, containers_reply, export_row
+from bot.replies.answers import VmReport, cancel_row, containers_reply, export_row, extend_row
 from bot.replies.blocks import DIVIDER, FORM, HOME_PAGE, Button, actions, context, section
 from bot.replies.pages import IN_HOME, Turning
 from bot.replies.texts import say
@@ -35,7 +35,11 @@ def home_view(
         turning = Turning(str, page, HOME_PAGE)
         blocks = containers_reply(reports, now, language, turning, IN_HOME).blocks
         starts = [Button(Text("{app}", app=title), value=word) for word, title in programs.items()]
-        rows = [*export_row(reports, language), *cancel_row(reports, language)]
+        rows = [
+            *extend_row(reports, language),
+            *export_row(reports, language),
+            *cancel_row(reports, language),
+        ]
         buttons = [new_workspace(), *starts[:5]]
         blocks = [*blocks, DIVIDER, actions(buttons, language), *rows]
     return {"type": "home", "blocks": [*blocks, context(f"{hint} · {seen}")]}

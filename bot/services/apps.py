@@ -18,7 +18,7 @@ from bot.models import (
     Vm,
 )
 from bot.ports import ContainerHost, Web
-from bot.replies.answers import kill_button
+from bot.replies.answers import owner_buttons
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
 from bot.services import pulling
 from bot.services.container_start import ContainerStart, left_behind
@@ -99,7 +99,7 @@ class RunApp:
         if app.login is not None:
             value = password_value(vm.op_id, container_id)
             buttons.append(Button(Text("Show password"), PASSWORD, value))
-        buttons.append(kill_button(container_id[:12]))
+        buttons += owner_buttons(container_id[:12])
         sentence = Text("*{app}* is ready: {link}", app=app.title, link=Link(url))
         if app.login is not None:
             sentence = Text(

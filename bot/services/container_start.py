@@ -20,7 +20,7 @@ from bot.errors import (
 )
 from bot.models import Container, ContainerSpec, Operation, PortBinding, Text
 from bot.ports import ContainerHost
-from bot.replies.answers import kill_button
+from bot.replies.answers import owner_buttons
 from bot.replies.blocks import Button
 from bot.services.fleet import OPERATION
 from bot.services.recorded import Json
@@ -190,7 +190,7 @@ def left_behind(
         return Outcome(Text("No container was left behind."), again)
     return Outcome(
         Text("Container `{id}` was started and is still running.", id=left.short_id),
-        (kill_button(left.short_id),),
+        tuple(owner_buttons(left.short_id)),
     )
 
 

@@ -20,7 +20,7 @@ from bot.models import (
     Vm,
 )
 from bot.ports import ContainerHost
-from bot.replies.answers import kill_button
+from bot.replies.answers import owner_buttons
 from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
 from bot.services import pulling
 from bot.services.container_start import ContainerStart, left_behind
@@ -108,7 +108,7 @@ class RunContainer:
                 code=str(ended["exit_code"]),
                 log=Output(ended["log"]),
             )
-            return Outcome(sentence, (kill_button(short_id),))
+            return Outcome(sentence, tuple(owner_buttons(short_id, is_running=False)))
         links, buttons = self._pages(vm, host, op, container_id)
         if not links:
             return Outcome(Text("Container `{id}` is running.", id=short_id), tuple(buttons))
@@ -130,7 +130,7 @@ class RunContainer:
         if app is not None and app.login:
             value = password_value(vm.op_id, container_id)
             buttons.append(Button(Text("Show password"), PASSWORD, value))
-        return links, [*buttons, kill_button(container_id[:12])]
+        return links, [*buttons, *owner_buttons(container_id[:12])]
 
 
 @dataclass(frozen=True, slots=True)

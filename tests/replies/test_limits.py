@@ -141,7 +141,9 @@ def test_few_containers_have_all_their_buttons(language: str) -> None:
     reply = answers.containers_reply(facts.fleet(2, 2), NOW, language, facts.FIRST)
 
     buttons = [each for block in reply.blocks for each in block.get("elements", [])]
-    assert sum(each.get("action_id", "").startswith("run:") for each in buttons) == 4
+    assert (
+        sum(each.get("action_id", "").startswith("run:") for each in buttons) == 12
+    )  # Logs, Stop, Kill
     assert sum(each.get("action_id", "").startswith("password:") for each in buttons) == 4
     assert sum(each.get("action_id", "").startswith("open:") for each in buttons) == 4
 

@@ -135,7 +135,7 @@ def test_what_failed_takes_only_its_own_button(world: World) -> None:
     world.run()
 
     assert world.state(op_id) is OperationState.FAILED
-    assert labels(rstudio) == ["Open", "Show password"]
+    assert labels(rstudio) == ["Open", "Show password", "Logs", "Stop"]
     assert "Try again" in labels(world.cards(op_id)[-1])
 
 
