@@ -171,7 +171,7 @@ def test_a_silent_computation_shows_without_any_page(world: ActivityWorld, way: 
 
     found = container(after, "rstudio")
     assert (found.sessions, found.is_executing) == (1, True)
-    assert grows(lambda seen: container(seen, "rstudio").cpu_s, before)(after)
+    look_until(world, grows(lambda seen: container(seen, "rstudio").cpu_s, before))
 
 
 def test_r_that_waits_says_that_it_executes(world: ActivityWorld) -> None:

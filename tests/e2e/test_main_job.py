@@ -4,6 +4,7 @@ real VMs, real engines, real programs. What came of it is looked at from outside
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from sandbox.bot_process import BotProcess
 from sandbox.outside import Outside, address_in, may_log_in, page_at, url_in, wait_until
 from sandbox.slack.records import Message
 from sandbox.slack.seed import JANE, PLATFORM
-from sandbox.typist import Typist, button_of
+from sandbox.typist import Typist
 from sandbox.world import World
 from tests.bots import APP_S, QUICK_S, VM_S, Transport, running_bot
 
@@ -173,7 +174,7 @@ def test_kill_removes_the_container_and_no_other(
     second_rstudio: Message,
 ) -> None:
     before = outside.containers_on(address)
-    command = button_of(second_rstudio, "run")["value"]
+    command = kill_command(second_rstudio)
     jane.do(command, "removed", QUICK_S)
     killed = command.removeprefix("kill ")
     assert outside.containers_on(address) == [each for each in before if each[:12] != killed]
@@ -190,6 +191,13 @@ def test_a_cancelled_vm_is_gone_with_its_page(
     assert {each.hostname for each in world.softlayer.live()}.isdisjoint({vms.docker, vms.plain})
     wait_until(lambda: {vms.docker, vms.plain}.isdisjoint(outside.listed_by_slcli()), QUICK_S)
     wait_until(lambda: _is_silent(url_in(shiny.text)), QUICK_S)
+
+
+def kill_command(card: Message) -> str:
+    """What its Kill button does, as a command."""
+    found = re.search(r'"value": "(kill \w+)"', json.dumps(card.blocks))
+    assert found, card.blocks
+    return found[1]
 
 
 def _printed(*command: str) -> str:

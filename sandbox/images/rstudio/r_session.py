@@ -41,7 +41,7 @@ class Run:
     def output(self) -> str:
         """All that it printed, once it is done."""
         self.is_done.wait()
-        return "".join(self.printed).removesuffix("\n")
+        return "".join(self.printed)
 
 
 class RSession:
