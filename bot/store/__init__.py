@@ -5,6 +5,7 @@ from bot.store.database import open_database
 from bot.store.local import LocalMessage, LocalStore
 from bot.store.marks import LeaseRow, MarkRow, MarkStore, TooLate
 from bot.store.operations import OperationStore
+from bot.store.saves import SaveRow, SaveStore
 from bot.store.vms import NameInUse, TooMany, VmStore
 from bot.store.watch import FindingStore, Noted, Switch, SwitchStore, WatchRow, WatchStore
 
@@ -19,6 +20,8 @@ __all__ = [
     "NameInUse",
     "Noted",
     "OperationStore",
+    "SaveRow",
+    "SaveStore",
     "Switch",
     "SwitchStore",
     "TooLate",

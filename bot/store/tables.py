@@ -192,6 +192,22 @@ idle_marks = Table(
     ),
 )
 
+saves = Table(
+    "saves",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("vm", String(40), nullable=False),
+    Column("hostname", String(63), nullable=False),
+    Column("owner_id", String(40), nullable=False),
+    Column("saved_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("manifest", JSON, nullable=False),
+    Column("image_guid", String(40)),
+    Column("image_bytes", BigInteger),
+    Index("saves_by_name", "hostname"),
+)
+
 findings = Table(
     "findings",
     metadata,
