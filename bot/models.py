@@ -126,6 +126,15 @@ class CloudVm:
 
 
 @dataclass(frozen=True, slots=True)
+class Captured:
+    """A private image of the account's, captured from a VM."""
+
+    guid: str
+    is_ready: bool  # written to its end: it can be ordered, and its VM be cancelled
+    size_bytes: int | None = None  # what it is billed by; None when the cloud does not say
+
+
+@dataclass(frozen=True, slots=True)
 class Offers:
     """What the cloud sells now."""
 
@@ -136,6 +145,10 @@ class Offers:
 
 
 # --- containers ----------------------------------------------------------------------------------
+
+
+LOOKS_INTO = "ds-bot.looks-into"
+"""Label of a container that only lends its mounts: it was never started, and is nobody's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.activity import VmActivity
 from bot.models import (
+    Captured,
     CloudVm,
     Container,
     ContainerSpec,
@@ -96,6 +97,20 @@ class Cloud(Protocol):
 
         Whatever runs on the VM can read it. Raises CloudNotFound, CloudRefused.
         """
+
+    def capture(self, vm_id: int, name: str, notes: str) -> None:
+        """Begin to capture the VM's disks as a private image of that name; asked for once.
+
+        The image and a transaction on the VM follow: look with `captured` and `get`. Raises
+        CloudBusy while a transaction runs on the VM, CloudRefused, CloudNotFound; CloudUnknown
+        when nobody can tell whether it was begun.
+        """
+
+    def captured(self, name: str) -> Captured | None:
+        """The account's newest private image of exactly this name; None when there is none."""
+
+    def delete_image(self, guid: str) -> None:
+        """Delete a private image of the account's. Gone already is success."""
 
     def cancel(self, vm_id: int) -> None:
         """Cancel one VM now; its data is deleted. A VM already gone is success.
@@ -229,6 +244,41 @@ class ContainerHost(Protocol):
 
     def volume_sizes(self, volumes: Iterable[str]) -> dict[str, int]:
         """Bytes in each of these volumes that is there: one question, for the engine reads all."""
+
+    def suspend(self, container_id: str, timeout: timedelta) -> int:
+        """Have the RStudio sessions in a running container write down what they have, and end.
+
+        Gives how many are still there after `timeout`: one at work is never forced, and suspends
+        itself later. What is no RStudio has none. Raises ContainerNotFound.
+        """
+
+    def blueprint(self, container_id: str) -> ContainerSpec:
+        """What makes such a container again, without what its image says anyway and without files.
+
+        Raises ContainerNotFound.
+        """
+
+    def volumes(self) -> list[str]:
+        """Names of all volumes, also of those that the engine has named."""
+
+    def save_volume(self, volume: str, write: Callable[[bytes], None]) -> None:
+        """Everything in a volume as an uncompressed tar, links too, owners by their numbers.
+
+        write: gets one piece after the other, and may leave by raising; after an error the pieces
+        so far are of no use. Raises EngineRefused when there is no such volume.
+        """
+
+    def load_volume(self, volume: str, tar: Iterator[bytes]) -> None:
+        """Unpack such a tar into a volume, made if there is none, over what is in it."""
+
+    def save_changes(self, container_id: str, write: Callable[[bytes], None]) -> None:
+        """As `save_volume`: what a container has written besides its volumes, as a tar from `/`.
+
+        Left out is what never outlives a start, such as /tmp and /run. Raises ContainerNotFound.
+        """
+
+    def load_changes(self, container_id: str, tar: Iterator[bytes]) -> None:
+        """Unpack such a tar into a container that does not run. Raises ContainerNotFound."""
 
     def archive(self, volume: str, most_bytes: int) -> bytes:
         """A named volume's files and folders, no links, as a gzipped tar.

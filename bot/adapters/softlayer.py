@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from bot.adapters import softlayer_images
 from bot.adapters.softlayer_catalog import (
     Kept,
     has_private_image,
@@ -34,7 +35,7 @@ from bot.adapters.softlayer_guests import (
     vm_of,
 )
 from bot.errors import CloudBusy, CloudHeld, CloudNotFound, CloudRefused, CloudUnknown
-from bot.models import CloudVm, Offers, Text, VmOrder, VmSpec
+from bot.models import Captured, CloudVm, Offers, Text, VmOrder, VmSpec
 from bot.ports import Clock
 
 _GUESTS = "virtualGuests"
@@ -201,6 +202,22 @@ class SoftLayerCloud:
         Source: SLDN SoftLayer_Virtual_Guest::setUserMetadata, as softlayer-python 6.2.9 calls it.
         """
         self._act_on(vm_id, "setUserMetadata", [user_data])
+
+    def capture(self, vm_id: int, name: str, notes: str) -> None:
+        """As the port says; all disks of the VM. Raises ValueError for notes or a name that are
+        not printable ASCII."""
+        check_label(frozenset(), notes)
+        check_label(frozenset(), name)
+        softlayer_images.capture(self._api, vm_id, name, notes)
+
+    def captured(self, name: str) -> Captured | None:
+        """As the port says."""
+        return softlayer_images.newest_captured(self._api, name)
+
+    def delete_image(self, guid: str) -> None:
+        """As the port says; one that is being deleted is success too. Raises CloudBusy while it is
+        being written, CloudRefused when it is not the account's."""
+        softlayer_images.delete_image(self._api, guid)
 
     def cancel(self, vm_id: int) -> None:
         """Cancel one VM now; its data is deleted. A VM already gone, or going, is success.

@@ -149,7 +149,7 @@ def _disk(guest: Guest, device: int, capacity: int, kind: str, name: str) -> dic
     }
 
 
-def _block_devices(guest: Guest) -> list[dict[str, Any]]:
+def block_devices(guest: Guest) -> list[dict[str, Any]]:
     """Device 1 is always the swap disk."""
     first, *others = guest.disks_gb
     disks = [
@@ -162,7 +162,7 @@ def _block_devices(guest: Guest) -> list[dict[str, Any]]:
 
 _HARDWARE: dict[str, Getter] = {
     "averageDailyPublicBandwidthUsage": lambda guest: 0.0017 if guest.provisioned_at else None,
-    "blockDevices": _block_devices,
+    "blockDevices": block_devices,
     "bandwidthAllotmentDetail": lambda guest: {
         "id": guest.id,
         "allocationId": guest.id,

@@ -36,6 +36,16 @@ _DOCKER = (
 _STORES = ("dal05", "ams03")
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What is being done to an image."""
+
+    id: int
+    name: str
+    friendly_name: str
+    started_at: datetime
+
+
 @dataclass(slots=True)
 class Template:
     """An image template group; a child is the copy of its parent in one datacenter."""
@@ -53,8 +63,13 @@ class Template:
     datacenter: str = ""
     size_gb: int = 25
     children: list[Template] = field(default_factory=list)
-    transaction_id: int | None = None  # set while a capture is still being written
+    transaction: Writing | None = None  # set while it is being written or deleted
     status: str = "Active"
+
+    @property
+    def with_children(self) -> list[Template]:
+        """The image and its copies in datacenters."""
+        return [self, *self.children]
 
 
 def kind_of(name: str) -> Image:

@@ -14,7 +14,7 @@ from functools import partial
 
 from sandbox.softlayer import errors
 from sandbox.softlayer.hypervisor import Machine
-from sandbox.softlayer.image_templates import Template, new_guid
+from sandbox.softlayer.image_templates import Template, Writing, new_guid
 from sandbox.softlayer.machines import MachineRoom
 from sandbox.softlayer.state import ACCOUNT_ID, Account, Guest, Order, Power, Transaction
 
@@ -39,6 +39,7 @@ class Delays:
     service: timedelta = _s(20)
     soft_power_off: timedelta = _s(10)
     capture: timedelta = _s(300)
+    delete_image: timedelta = _s(60)
     reclaim: timedelta = _s(90)  # cancelled, still readable, no billing item any more
     metrics_lag: timedelta = _s(600)
 
@@ -110,17 +111,38 @@ class Lifecycle:
         self._begin(guest, name, text, "Cloud Reclaim", now)
         self._account.at(now + self.delays.reclaim, partial(self._forget, guest))
 
-    def capture(self, guest: Guest, name: str, note: str) -> Template:
+    def capture(self, guest: Guest, name: str, note: str, size_gb: int) -> Template:
         """Begin to write an image of the guest; guest and image are in a transaction meanwhile."""
         if guest.transaction is not None:
             raise errors.fault(errors.PUBLIC, "There is currently an active transaction.")
+        if guest.provisioned_at is None:
+            raise errors.fault("SoftLayer_Exception_NotImplemented", "Not fully provisioned yet.")
         now = self._account.now()
         text = "Create Archive Template"
-        transaction = self._begin(guest, "CLOUD_CREATE_ARCHIVE_TEMPLATE", text, text, now)
-        template = self._image_of(guest, name, note, transaction)
-        self._account.templates[template.id] = template
+        begun = self._begin(guest, "CLOUD_CREATE_ARCHIVE_TEMPLATE", text, text, now)
+        writing = Writing(begun.id, begun.name, text, now)
+        template = self._image_of(guest, name, note, size_gb)
+        copy = self._image_of(guest, name, note, size_gb)
+        copy.parent, copy.datacenter = template, guest.datacenter
+        template.children = [copy]
+        for each in template.with_children:
+            each.transaction = writing
+            self._account.templates[each.id] = each
         self._account.at(now + self.delays.capture, partial(self._captured, guest, template))
         return template
+
+    def delete_image(self, template: Template) -> Writing:
+        """Begin to delete an image with its copies; it is read and listed meanwhile."""
+        if any(each.transaction is not None for each in template.with_children):
+            raise errors.fault(errors.PUBLIC, "There is currently an active transaction.")
+        now = self._account.now()
+        deleting = Writing(
+            self._account.new_id(), "CLOUD_DELETE_IMAGE_TEMPLATE", "Delete Image Template", now
+        )
+        for each in template.with_children:
+            each.transaction = deleting
+        self._account.at(now + self.delays.delete_image, partial(self._forget_image, template))
+        return deleting
 
     def set_power(self, guest: Guest, power: Power) -> None:
         """Switch a guest at once. The hours it stood are kept for suspend billing."""
@@ -190,20 +212,25 @@ class Lifecycle:
     def _captured(self, guest: Guest, template: Template, when: datetime) -> None:
         guest.transaction = None
         guest.modified_at = when
-        template.transaction_id = None
+        for each in template.with_children:
+            each.transaction = None
 
-    def _image_of(self, guest: Guest, name: str, note: str, transaction: Transaction) -> Template:
+    def _forget_image(self, template: Template, _when: datetime) -> None:
+        for each in template.with_children:
+            self._account.templates.pop(each.id, None)
+        if template.parent is not None:
+            template.parent.children.remove(template)
+
+    def _image_of(self, guest: Guest, name: str, note: str, size_gb: int) -> Template:
         return Template(
             id=self._account.new_id(),
             guid=new_guid(),
             name=name,
             note=note,
             account_id=ACCOUNT_ID,
-            created_at=transaction.started_at,
+            created_at=self._account.now(),
             is_public=False,
             system=guest.os_code or (guest.template.system if guest.template else ""),
             kind=guest.image,
-            datacenter=guest.datacenter,
-            size_gb=sum(guest.disks_gb),
-            transaction_id=transaction.id,
+            size_gb=size_gb,
         )

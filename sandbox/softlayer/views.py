@@ -154,15 +154,21 @@ def _template_devices(template: Template) -> list[dict[str, Any]]:
 
 
 def _template_transaction(template: Template) -> dict[str, Any] | None:
-    if template.transaction_id is None:
+    running = template.transaction
+    if running is None:
         return None
-    text = "Create Archive Template"
     return {
-        "id": template.transaction_id,
-        "createDate": template.created_at,
-        "transactionGroup": {"name": text},
-        "transactionStatus": {"name": "CLOUD_CREATE_ARCHIVE_TEMPLATE", "friendlyName": text},
+        "id": running.id,
+        "createDate": running.started_at,
+        "transactionGroup": {"name": running.friendly_name},
+        "transactionStatus": {"name": running.name, "friendlyName": running.friendly_name},
     }
+
+
+def _disk_space(template: Template) -> float:
+    """Its children have the disks: slcli reads the total from the first one."""
+    is_written = template.transaction is None or template.is_public
+    return float(template.size_gb * 2**30) if is_written and not template.children else 0.0
 
 
 def _template_type() -> DataType:
@@ -180,12 +186,12 @@ def _template_type() -> DataType:
             "publicFlag": lambda each: int(each.is_public),
             "statusId": lambda each: 1,
             "summary": lambda each: None,
-            "transactionId": lambda each: each.transaction_id,
+            "transactionId": lambda each: each.transaction.id if each.transaction else None,
             "userRecordId": lambda each: None,
         },
         relations={
             "blockDevices": _template_devices,
-            "blockDevicesDiskSpaceTotal": lambda each: float(each.size_gb * 2**30),
+            "blockDevicesDiskSpaceTotal": _disk_space,
             "children": lambda each: each.children,
             "datacenter": lambda each: {"name": each.datacenter} if each.datacenter else None,
             "firstChild": lambda each: each.children[0] if each.children else None,

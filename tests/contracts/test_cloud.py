@@ -81,6 +81,8 @@ class SandboxWorld:
         "cancel": "Virtual_Guest.deleteObject",
         "label": "Virtual_Guest.setTags",
         "replace_user_data": "Virtual_Guest.setUserMetadata",
+        "capture": "Virtual_Guest.createArchiveTemplate",
+        "delete_image": "Virtual_Guest_Block_Device_Template_Group.deleteObject",
         "register_key": "Security_Ssh_Key.createObject",
     }
 
@@ -422,6 +424,191 @@ def test_user_data_whose_replacing_got_no_answer_can_be_replaced_again(
     with pytest.raises(CloudUnknown):
         cloud.replace_user_data(ready_vm.id, user_data_for("op-2"))
     assert cloud.get(ready_vm.id).request_id == "op-2"
+
+
+# --- capturing ---
+
+
+def is_captured(cloud: Cloud, name: str) -> bool:
+    image = cloud.captured(name)
+    return image is not None and image.is_ready
+
+
+def test_a_captured_vm_becomes_an_image_that_can_be_ordered(
+    world: World, ready_vm: CloudVm, cloud: Cloud
+) -> None:
+    """What is stored is billed, so its size is told."""
+    cloud.capture(ready_vm.id, "ds-bot jekyll-dev", "notes")
+    advance_until(world, lambda: is_captured(cloud, "ds-bot jekyll-dev"))
+
+    image = cloud.captured("ds-bot jekyll-dev")
+    assert image is not None and image.size_bytes == 25 * 2**30
+    assert cloud.template_exists(image.guid)
+    cloud.order(order_of("op-2", replace(SPEC, os_code=None, template_guid=image.guid)))
+    assert world.ordered == 2
+
+
+def test_while_it_is_captured_a_vm_is_busy_and_its_image_is_not_ready(
+    world: World, ready_vm: CloudVm, cloud: Cloud
+) -> None:
+    """Cancelled then, the work would be lost with it (softlayer.md A7)."""
+    cloud.capture(ready_vm.id, "image", "")
+
+    image = cloud.captured("image")
+    assert image is not None and not image.is_ready
+    assert not cloud.template_exists(image.guid)
+    assert cloud.get(ready_vm.id).transaction is not None
+    with pytest.raises(CloudBusy):
+        cloud.cancel(ready_vm.id)
+    with pytest.raises(CloudBusy):
+        cloud.capture(ready_vm.id, "image", "")
+
+    advance_until(world, lambda: is_captured(cloud, "image"))
+    advance_until(world, lambda: cloud.get(ready_vm.id).is_ready)
+    cloud.cancel(ready_vm.id)
+    world.advance(timedelta(minutes=5))
+    assert is_captured(cloud, "image")
+
+
+def test_a_vm_that_is_not_ready_yet_cannot_be_captured(world: World, cloud: Cloud) -> None:
+    vm_id = cloud.order(order_of()).id
+
+    with pytest.raises(CloudBusy):
+        cloud.capture(vm_id, "image", "")
+
+    assert cloud.captured("image") is None
+
+
+def test_a_vm_that_is_gone_cannot_be_captured(cloud: Cloud) -> None:
+    with pytest.raises(CloudNotFound):
+        cloud.capture(4711, "image", "")
+
+
+def test_a_capture_whose_answer_was_lost_was_asked_for_once_and_is_found(
+    world: World, ready_vm: CloudVm, cloud: Cloud
+) -> None:
+    """A second image would be billed as the first one is."""
+    world.lose_answer("capture")
+
+    with pytest.raises(CloudUnknown):
+        cloud.capture(ready_vm.id, "image", "")
+
+    advance_until(world, lambda: is_captured(cloud, "image"))
+    image = cloud.captured("image")
+    assert image is not None
+    cloud.delete_image(image.guid)
+    world.advance(timedelta(minutes=5))
+    assert cloud.captured("image") is None
+
+
+def test_only_an_image_of_exactly_that_name_is_found_and_the_newest(
+    world: World, ready_vm: CloudVm, cloud: Cloud
+) -> None:
+    """An older one would bring back older work."""
+    guids = []
+    for name in ("image", "image", "image 2", "Image", "1"):
+        cloud.capture(ready_vm.id, name, "")
+        advance_until(world, lambda: cloud.get(ready_vm.id).is_ready)
+        image = cloud.captured(name)
+        assert image is not None
+        guids.append(image.guid)
+
+    assert len(set(guids)) == 5
+    found = cloud.captured("image")
+    assert found is not None and found.guid == guids[1]
+    for name in ("imag", "*", "", DOCKER_IMAGE):
+        assert cloud.captured(name) is None
+
+
+@pytest.mark.parametrize(("name", "notes"), [("이미지", ""), ("image", "노트"), ("a\x00b", "")])
+def test_an_image_whose_name_cannot_be_kept_is_an_error(
+    ready_vm: CloudVm, cloud: Cloud, name: str, notes: str
+) -> None:
+    """By a garbled name it would not be found again."""
+    with pytest.raises(ValueError):
+        cloud.capture(ready_vm.id, name, notes)
+
+    assert cloud.get(ready_vm.id).transaction is None
+
+
+def test_a_deleted_image_goes_away_and_deleting_it_again_is_success(
+    world: World, ready_vm: CloudVm, cloud: Cloud
+) -> None:
+    """After a crash it is asked for again, perhaps while it is under way."""
+    cloud.capture(ready_vm.id, "image", "")
+    advance_until(world, lambda: is_captured(cloud, "image"))
+    image = cloud.captured("image")
+    assert image is not None
+
+    cloud.delete_image(image.guid)
+    assert not is_captured(cloud, "image")
+    cloud.delete_image(image.guid)
+    world.advance(timedelta(minutes=5))
+
+    assert cloud.captured("image") is None
+    cloud.delete_image(image.guid)
+    assert not cloud.template_exists(image.guid)
+
+
+def test_deleting_an_image_that_never_was_is_success(cloud: Cloud) -> None:
+    cloud.delete_image(NO_GUID)
+
+
+def test_an_image_that_is_being_written_is_busy(ready_vm: CloudVm, cloud: Cloud) -> None:
+    cloud.capture(ready_vm.id, "image", "")
+    image = cloud.captured("image")
+    assert image is not None
+
+    with pytest.raises(CloudBusy):
+        cloud.delete_image(image.guid)
+
+
+def test_an_image_of_somebody_else_is_not_deleted(cloud: Cloud) -> None:
+    guid = cloud.find_template("docker")
+
+    with pytest.raises(CloudRefused):
+        cloud.delete_image(guid)
+
+    assert cloud.template_exists(guid)
+
+
+def test_a_deletion_whose_answer_was_lost_can_be_asked_again(
+    world: World, ready_vm: CloudVm, cloud: Cloud
+) -> None:
+    cloud.capture(ready_vm.id, "image", "")
+    advance_until(world, lambda: is_captured(cloud, "image"))
+    image = cloud.captured("image")
+    assert image is not None
+    world.lose_answer("delete_image")
+
+    with pytest.raises(CloudUnknown):
+        cloud.delete_image(image.guid)
+    cloud.delete_image(image.guid)
+
+    world.advance(timedelta(minutes=5))
+    assert cloud.captured("image") is None
+
+
+def test_a_stray_not_found_does_not_count_as_a_deleted_image() -> None:
+    """It would be stored, and paid for, for ever."""
+    with SoftLayerSandbox(clock=ManualClock()) as sandbox:
+        world = SandboxWorld(sandbox)
+        vm = world.cloud.order(order_of())
+        world.advance(PROVISIONING + MOMENT)
+        world.cloud.capture(vm.id, "image", "")
+        world.advance(sandbox.delays.capture)
+        image = world.cloud.captured("image")
+        assert image is not None
+        stray = faults.ApiFault("SoftLayer_Exception_ObjectNotFound", "Unable to find object.")
+        sandbox.faults.add(
+            faults.Fault(stray, "Virtual_Guest_Block_Device_Template_Group.deleteObject")
+        )
+
+        with pytest.raises(CloudUnknown):
+            world.cloud.delete_image(image.guid)
+
+        assert is_captured(world.cloud, "image")
+        world.cloud.close()
 
 
 # --- cancelling ---

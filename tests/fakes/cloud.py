@@ -32,7 +32,7 @@ from bot.errors import (
     CloudRefused,
     CloudUnknown,
 )
-from bot.models import CloudVm, Offers, VmOrder, VmSpec
+from bot.models import Captured, CloudVm, Offers, VmOrder, VmSpec
 from bot.ports import Clock
 
 DOCKER_GUID = "8B1D0F0C-5B3A-4C0E-9B1E-2A6F4D1C7E55"
@@ -48,6 +48,7 @@ class FakeVm:
     ready_at: datetime
     listed_at: datetime
     transaction: str | None = None
+    captured_at: datetime | None = None  # until when it is being captured, or was
     cancelled_at: datetime | None = None
     user_data: str = ""  # which whatever runs on it can read
 
@@ -57,12 +58,27 @@ class FakeVm:
             text = "Cloud Instance Network Reclaim"
             return replace(self.vm, transaction=text, is_running=False, hourly_rate=None)
         if now >= self.ready_at:
-            return replace(self.vm, provisioned_at=self.ready_at, transaction=self.transaction)
+            running = self.transaction
+            if self.captured_at is not None and now < self.captured_at:
+                running = "Create Archive Template"
+            return replace(self.vm, provisioned_at=self.ready_at, transaction=running)
         text = "Setup provision configuration"
         early = replace(self.vm, transaction=text, provisioned_at=None)
         if now < self.vm.ordered_at + (self.ready_at - self.vm.ordered_at) / 2:
             return replace(early, public_ip=None, private_ip=None, is_running=False)
         return early
+
+
+@dataclass
+class FakeImage:
+    """A private image, captured from a VM."""
+
+    guid: str
+    name: str
+    notes: str
+    vm_id: int
+    ready_at: datetime
+    size_bytes: int = 25 * 2**30
 
 
 @dataclass
@@ -75,8 +91,8 @@ class _Fault:
 class FakeCloud:
     """Implements `bot.ports.Cloud`. Its public attributes may be changed at any time.
 
-    provisioning: from order to ready. list_lag: from order until lists show the VM. reclaim: how
-    long a cancelled VM can still be read.
+    provisioning: from order to ready. list_lag: from order until lists show the VM. capturing: from
+    a capture to its image. reclaim: how long a cancelled VM can still be read.
     """
 
     def __init__(
@@ -85,10 +101,12 @@ class FakeCloud:
         *,
         provisioning: timedelta = timedelta(minutes=3),
         list_lag: timedelta = timedelta(0),
+        capturing: timedelta = timedelta(minutes=5),
         reclaim: timedelta = timedelta(seconds=90),
     ) -> None:
         self.provisioning = provisioning
         self.list_lag = list_lag
+        self.capturing = capturing
         self.reclaim = reclaim
         self.on_offer = Offers(
             open_datacenters=("dal10", "seo01"),
@@ -98,6 +116,7 @@ class FakeCloud:
         )
         self.public_images = {"Ubuntu with LAMP and Docker": DOCKER_GUID}  # name -> GUID, by age
         self.private_images: set[str] = set()  # GUIDs
+        self.images: list[FakeImage] = []  # captured and not deleted, the oldest first
         self.keys: dict[int, tuple[str, str]] = {}  # id -> (label, public key)
         self.machines: dict[int, FakeVm] = {}  # by VM id, until they are reclaimed
         self.holds_orders = False  # until `approve`: each raises CloudHeld
@@ -227,6 +246,37 @@ class FakeCloud:
             machine.user_data = user_data
             machine.vm = replace(machine.vm, request_id=request_id_of(user_data))
 
+    def capture(self, vm_id: int, name: str, notes: str) -> None:
+        check_label(frozenset(), notes)
+        check_label(frozenset(), name)
+        with self._called("capture"):
+            machine, now = self._machine(vm_id), self._clock.now()
+            seen = machine.seen(now)
+            if seen.transaction is not None or seen.provisioned_at is None:
+                raise CloudBusy("there is currently an active transaction")
+            machine.captured_at = now + self.capturing
+            guid = f"{next(self._ids):08x}-0000-4000-8000-000000000000"
+            self.images.append(FakeImage(guid, name, notes, vm_id, machine.captured_at))
+
+    def captured(self, name: str) -> Captured | None:
+        with self._called("captured"):
+            named = [image for image in self.images if image.name == name]
+            if not named:
+                return None
+            is_ready = named[-1].ready_at <= self._clock.now()
+            size = named[-1].size_bytes if is_ready else None
+            return Captured(named[-1].guid, is_ready, size)
+
+    def delete_image(self, guid: str) -> None:
+        with self._called("delete_image"):
+            wanted = guid.casefold()
+            found = [image for image in self.images if image.guid.casefold() == wanted]
+            if any(image.ready_at > self._clock.now() for image in found):
+                raise CloudBusy("there is currently an active transaction")
+            if wanted in {each.casefold() for each in self.public_images.values()}:
+                raise CloudRefused("access denied")
+            self.images = [image for image in self.images if image not in found]
+
     def cancel(self, vm_id: int) -> None:
         with self._called("cancel"):
             now = self._clock.now()
@@ -282,7 +332,9 @@ class FakeCloud:
                 del self.machines[vm_id]
 
     def _has_image(self, guid: str) -> bool:
-        known = {*self.public_images.values(), *self.private_images}
+        now = self._clock.now()
+        captured = {image.guid for image in self.images if image.ready_at <= now}
+        known = {*self.public_images.values(), *self.private_images, *captured}
         return guid.casefold() in {each.casefold() for each in known}
 
     def _check(self, spec: VmSpec) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import SoftLayer
 from SoftLayer import SoftLayerAPIError
 
 from sandbox.softlayer.clock import ManualClock
@@ -282,15 +283,29 @@ def test_a_capture_holds_guest_and_image_until_it_is_written(
 ) -> None:
     """Cancelling too early would lose the image: both must be idle first."""
     images = client["Account"].getPrivateBlockDeviceTemplateGroups
-    captured = client["Virtual_Guest"].createArchiveTemplate("keep", [], "note", id=guest)
+    captured = SoftLayer.VSManager(client).capture(guest, "keep", notes="note")
 
-    [image] = images(mask="mask[name,note,globalIdentifier,transaction.id]")
+    image, copy = images(mask="mask[name,note,globalIdentifier,parentId,transaction.id]")
     assert image["globalIdentifier"] == captured["globalIdentifier"]
-    assert image["transaction"]["id"] == captured["id"]
+    assert (image["note"], image["parentId"], copy["parentId"] != "") == ("note", "", True)
+    assert image["transaction"]["id"] == copy["transaction"]["id"] == captured["id"]
     assert refused(client["Virtual_Guest"].deleteObject, id=guest).faultString == BUSY
     cloud.advance(cloud.delays.capture)
     assert "transaction" not in images(mask="mask[name,transaction.id]")[0]
     assert client["Virtual_Guest"].deleteObject(id=guest) is True
+
+
+def test_only_a_guests_own_disks_are_captured_and_never_its_swap(
+    cloud: SoftLayerSandbox, client: Any, guest: int, refused: Refused
+) -> None:
+    """The manager leaves swap out; who sends the wrong disks is to hear of it here."""
+    capture = client["Virtual_Guest"].createArchiveTemplate
+    devices = client["Virtual_Guest"].getBlockDevices(id=guest, mask="id,device")
+    swap = [each for each in devices if each["device"] == "1"]
+
+    for wrong in ([], swap, [{"id": 4711}]):
+        assert refused(capture, "mine", wrong, "", id=guest).faultCode.endswith("InvalidValue")
+    assert client["Account"].getPrivateBlockDeviceTemplateGroups() == []
 
 
 def test_a_captured_image_boots_as_its_source_did(cloud: SoftLayerSandbox, client: Any) -> None:
@@ -298,7 +313,7 @@ def test_a_captured_image_boots_as_its_source_did(cloud: SoftLayerSandbox, clien
     asked = changed(operatingSystemReferenceCode=None, **GUID)
     source = client["Virtual_Guest"].createObject(asked)
     cloud.advance(LONG)
-    image = client["Virtual_Guest"].createArchiveTemplate("mine", [], "", id=source["id"])
+    image = SoftLayer.VSManager(client).capture(source["id"], "mine")
     cloud.advance(cloud.delays.capture)
 
     own = {"globalIdentifier": image["globalIdentifier"]}

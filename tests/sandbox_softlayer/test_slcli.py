@@ -186,6 +186,12 @@ def test_power_tags_and_capture(slcli: Slcli) -> None:
     [image] = slcli.json("image", "list", "--private")
     assert (image["Name"], image["Visibility"]) == ("keep me", "PRIVATE")
     assert "active transaction" in slcli("vs", "cancel", vm, status=1)
+    slcli.sandbox.advance(slcli.sandbox.delays.capture)
+    detail = slcli.json("image", "detail", image["Id"])
+    assert detail["Datacenters"][0]["Size"] == 25 * 2**30
+    slcli("image", "delete", image["Id"])
+    slcli.sandbox.advance(slcli.sandbox.delays.delete_image)
+    assert slcli.json("image", "list", "--private") == []
 
 
 def test_ssh_keys_are_added_listed_and_removed(slcli: Slcli) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.softlayer import billing, catalogue, errors, metrics, ordering
 from sandbox.softlayer.calls import Call, Service, api
+from sandbox.softlayer.guest_views import block_devices
 from sandbox.softlayer.placing import place
 from sandbox.softlayer.schema import Answer, DataType, One, Raw, Rows
 from sandbox.softlayer.services.account import split_tags
@@ -185,7 +186,9 @@ class GuestService(Service):
         guest, name = self.find(call), call.arg(0)
         if not name:
             raise errors.invalid_value("groupName", "A name is required.")
-        template = self.backend.lifecycle.capture(guest, str(name), str(call.arg(2) or ""))
+        size_gb = _captured_gb(guest, call.arg(1))
+        note = str(call.arg(2) or "")
+        template = self.backend.lifecycle.capture(guest, str(name), note, size_gb)
         self.account.record("Capture Image", guest, call.username)
         return Raw(_capture_transaction(guest, template.guid))
 
@@ -193,6 +196,16 @@ class GuestService(Service):
     def delete(self, call: Call) -> Answer:
         self.backend.lifecycle.cancel(self.find(call), call.username)
         return Raw(True)
+
+
+def _captured_gb(guest: Guest, devices: Any) -> int:
+    """Size of the disks to be captured. Raises the fault for none, for swap, for what is not its
+    own [I]."""
+    own = {device["id"]: device["diskImage"] for device in block_devices(guest)}
+    asked = [own.get(each.get("id")) for each in devices or []]
+    if not asked or any(disk is None or disk["type"]["keyName"] == "SWAP" for disk in asked):
+        raise errors.invalid_value("blockDevices", "They cannot be captured.")
+    return sum(disk["capacity"] for disk in asked if disk is not None)
 
 
 def _capture_transaction(guest: Guest, guid: str) -> dict[str, Any]:

@@ -40,11 +40,9 @@ class ImageService(Service):
 
     @api("deleteObject")
     def delete(self, call: Call) -> Answer:
-        template = self._own(call)
-        if template.transaction_id is not None:
-            raise errors.fault(errors.PUBLIC, "There is currently an active transaction.")
-        del self.account.templates[template.id]
-        return Raw({"id": template.id})
+        """It takes a while, and the answer is the transaction (SLDN)."""
+        running = self.backend.lifecycle.delete_image(self._own(call))
+        return Raw({"id": running.id, "createDate": running.started_at})
 
     def _own(self, call: Call) -> Template:
         template = self.find(call)
