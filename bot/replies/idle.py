@@ -54,13 +54,9 @@ class Explained:
 
 def notice_reply(notice: Notice, language: str) -> Reply:
     """The warning, with what can be done about it."""
-    told = [
-        say(Text("*{name}* of {owner} is to be cancelled.", name=notice.name,
-                 owner=Person(notice.owner_id)), language),
-        say(notice.why, language),
-        say(_when(notice), language),
-    ]  # fmt: skip
-    text = " ".join(told)
+    whose = Text("*{name}* of {owner} is to be cancelled.", name=notice.name,
+                 owner=Person(notice.owner_id))  # fmt: skip
+    text = f"{say(whose, language)} {say(notice.why, language)}\n{say(_when(notice), language)}"
     return Reply(spoken(text), [section(f"⏰ {text}"), actions(_buttons(notice.name), language)])
 
 
@@ -80,14 +76,20 @@ def taking_reply(notice: Notice, language: str) -> Reply:
 def why_reply(explained: Explained, now: datetime, language: str) -> Reply:
     """`/ds why NAME`: the verdict, what follows, each sign with its age, what is agreed."""
     verdict = say(Text(_USES[explained.use], name=explained.name), language)
-    first = f"{verdict} {say(explained.why, language)}\n{say(explained.next, language)}"
+    why, follows = say(explained.why, language), say(explained.next, language)
+    # A step that has a reason of its own begins with that of the verdict.
+    first = f"{verdict} {follows}" if follows.startswith(why) else f"{verdict} {why}\n{follows}"
     blocks: list[Block] = [section(first)]
-    lines = [_sign(each, now, language) for each in explained.signals]
-    if lines:
+    signals = explained.signals
+    ages = {_age(each, now, language) for each in signals}
+    if signals:
+        lines = [_sign(each, now, language, with_age=len(ages) > 1) for each in signals]
         blocks.append(section("\n".join(lines)))
-    facts = " · ".join(say(each, language) for each in explained.facts)
+    facts = [say(each, language) for each in explained.facts]
+    if len(ages) == 1:
+        facts.insert(0, say(Text("looked at {age} ago", age=now - signals[0].at), language))
     if facts:
-        blocks.append(context(facts))
+        blocks.append(context(" · ".join(facts)))
     return Reply(spoken(first), blocks)
 
 
@@ -99,10 +101,10 @@ def status_reply(sentences: Sequence[Text], language: str) -> Reply:
 
 def _when(notice: Notice) -> Text:
     if notice.rate is None:
-        return Text("At {at} at the earliest its work is saved and it is cancelled, unless somebody"
-                    " keeps it.", at=notice.ends_at)  # fmt: skip
-    return Text("At {at} at the earliest its work is saved and it is cancelled, unless somebody"
-                " keeps it. It costs {rate} per hour.", at=notice.ends_at,
+        return Text("Unless somebody keeps it, its work is saved and it is cancelled: {at} at the"
+                    " earliest.", at=notice.ends_at)  # fmt: skip
+    return Text("Unless somebody keeps it, its work is saved and it is cancelled: {at} at the"
+                " earliest. It costs {rate} per hour.", at=notice.ends_at,
                 rate=notice.rate)  # fmt: skip
 
 
@@ -141,6 +143,10 @@ def _ended(name: str, ended: Ended) -> Text:
             return Text("*{name}* is gone.", name=name)
 
 
-def _sign(signal: Signal, now: datetime, language: str) -> str:
-    age = say(Text("{age} ago", age=now - signal.at), language)
-    return f"{_SIGNS[signal.use]} {say(signal.why, language)} ({age})"
+def _sign(signal: Signal, now: datetime, language: str, *, with_age: bool) -> str:
+    age = f" ({_age(signal, now, language)})" if with_age else ""
+    return f"{_SIGNS[signal.use]} {say(signal.why, language)}{age}"
+
+
+def _age(signal: Signal, now: datetime, language: str) -> str:
+    return say(Text("{age} ago", age=now - signal.at), language)
