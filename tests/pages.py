@@ -10,6 +10,7 @@ with ShinyViewer(url):                          # an app's page, with its WebSoc
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import secrets
@@ -22,6 +23,10 @@ from urllib.parse import urlencode, urlsplit
 
 _REQUEST_S = 60.0
 _SOON_S = 30.0
+
+# RFC 6455: the last frame of a message, its kind, its length; what a client sends is masked.
+_PING = b"\x89\x00"
+_PONG = b"\x8a\x80" + bytes(4)
 
 
 class RStudioTab:
@@ -124,7 +129,10 @@ class RStudioTab:
 
 
 class ShinyViewer:
-    """Somebody who looks at the app on the front page: its page was loaded, its socket is open."""
+    """Somebody who looks at the app on the front page: its page was loaded, its socket is open.
+
+    Answers the server's pings as every browser does; without, SockJS hangs up after 35 s.
+    """
 
     def __init__(self, url: str) -> None:
         address = _address(url)
@@ -149,10 +157,23 @@ class ShinyViewer:
         self._socket.sendall("\r\n".join((*lines, "", "")).encode())
         said = self._socket.recv(4096)
         assert said.startswith(b"HTTP/1.1 101 "), said
+        self._socket.settimeout(None)
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         """The tab is closed."""
+        with contextlib.suppress(OSError):  # the server was quicker
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
+
+    def _answer(self) -> None:
+        """Pong to each ping, until one of both hangs up."""
+        with contextlib.suppress(OSError):
+            while said := self._socket.recv(4096):
+                if _PING in said:
+                    self._socket.sendall(_PONG)
 
     def __enter__(self) -> Self:
         return self
