@@ -316,6 +316,7 @@ class Bot:
         self._schedule.every(_HOUSEKEEPING, "housekeeping", self._forget_old)
         look, sweep = self._settings.policy.reaper.look, self._core.caretaker.sweep
         self._schedule.at_instants(look, "sweep", sweep.run)
+        self._schedule.at_instants(_SIEVE, "digest", self._core.caretaker.digests.run)
 
     def _watch(self) -> None:
         """Know who we are in Slack, keep the cloud's offers warm, and show what there is."""

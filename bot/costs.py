@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from bot.models import Vm
@@ -67,6 +67,36 @@ class Costs:
     unknown: int  # VMs without a known rate; they are in no sum
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A VM that was cancelled because nobody used it. paid: until then.
+
+    back_at: when a VM took its place again, if one did.
+    """
+
+    vm: Vm
+    paid: Span
+    back_at: datetime | None = None
+    by_started_hour: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """What the VMs of one channel cost in a week, and what taking idle ones has saved of it."""
+
+    costs: Costs
+    days: tuple[Costs, ...]
+    first: date  # of the days, where the channel is
+    taken: int  # VMs, in the week
+    saved: Decimal  # USD, until its end
+    live: int  # VMs that cost money now
+
+    @property
+    def dates(self) -> list[date]:
+        """The days, as people write them."""
+        return [self.first + number * timedelta(days=1) for number in range(len(self.days))]
+
+
 def costs(lives: Iterable[Life], span: Span) -> Costs:
     """What the VMs cost in the span; those that were not paid for in it are left out."""
     lives = list(lives)
@@ -88,6 +118,15 @@ def each_day(lives: Sequence[Life], days: Sequence[Span]) -> list[Costs]:
     return [costs(lives, day) for day in days]
 
 
+def saved(taken: Iterable[Taken], until: datetime) -> Decimal:
+    """What VMs would have cost from their cancellation to an instant, or until they were back.
+
+    USD, to the cent. What has no known rate counts for nothing.
+    """
+    amounts = [_saved(each, until) for each in taken]
+    return sum(amounts, Decimal(0)).quantize(_CENT)
+
+
 def paid_hours(paid: Span, span: Span, *, by_started_hour: bool) -> Decimal:
     """Hours of a life that are paid for in a span."""
     if not by_started_hour:
@@ -107,6 +146,15 @@ def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             result.append(span)
     return tuple(result)
+
+
+def _saved(taken: Taken, until: datetime) -> Decimal:
+    end = until if taken.back_at is None else min(until, taken.back_at)
+    if taken.vm.hourly_rate is None or end <= taken.paid.end:
+        return Decimal(0)
+    unpaid = Span(taken.paid.end, end)
+    hours = paid_hours(Span(taken.paid.begin, end), unpaid, by_started_hour=taken.by_started_hour)
+    return _amount(taken.vm.hourly_rate, hours)
 
 
 def _cost(life: Life, span: Span) -> VmCost | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,12 +24,15 @@ from pydantic import (
 from bot.errors import ConfigError
 from config.fields import ChannelId, Duration, HostLabel, PolicyPart, TitleText, UserId
 from config.idle import IdlePolicies, ReaperPolicy
+from config.money import DigestPolicy
 from config.r import RPolicy
 
 SOFTLAYER_ENDPOINT = "https://api.softlayer.com/xmlrpc/v3.1"
 """SoftLayer's public XML-RPC endpoint (softlayer-python 6.2.9, consts.py API_PUBLIC_ENDPOINT)."""
 
 SLACK_API = "https://slack.com/api/"
+
+_TOLD_FOR = timedelta(days=2)  # a digest that was missed is told for one day
 
 
 class ImageChoice(PolicyPart):
@@ -110,6 +114,7 @@ class ChannelPolicy(PolicyPart):
     """What holds in one channel."""
 
     language: Literal["en", "ko"] | None = None
+    digest: bool = True
 
 
 class App(PolicyPart):
@@ -156,6 +161,7 @@ class Policy(PolicyPart):
     r: RPolicy
     reaper: ReaperPolicy
     idle: IdlePolicies
+    digest: DigestPolicy | None
     catalog: dict[str, App]
     tools: dict[str, Tool]
     toolchain: tuple[str, ...]
@@ -169,6 +175,18 @@ class Policy(PolicyPart):
     def _looks_often_enough(self) -> Policy:
         self.idle.require_looks(self.reaper.look)
         return self
+
+    @model_validator(mode="after")
+    def _remembers_what_was_told(self) -> Policy:
+        """What is told once is known by its operation."""
+        if self.digest is not None and self.keep.operations < _TOLD_FOR:
+            raise ValueError("keep.operations must be at least 2d, or a digest may come twice")
+        return self
+
+    def has_digest(self, channel_id: str) -> bool:
+        """Whether a channel is told what its VMs cost."""
+        channel = self.channels.get(channel_id)
+        return self.digest is not None and (channel is None or channel.digest)
 
 
 class Environment(BaseModel):

@@ -17,6 +17,11 @@ _SUMS = {
     "all": Text("All VMs"),
 }
 
+RECKONED = Text(
+    "Reckoned from SoftLayer's hourly rates and the hours since each VM was provisioned;"
+    " the invoice is SoftLayer's. Unused time is known from the first look at a VM on."
+)
+
 
 def costs_reply(found: Costs, whose: str, language: str, turning: Turning) -> Reply:
     """`/ds cost`. whose: "mine", "channel" or "all"."""
@@ -24,13 +29,14 @@ def costs_reply(found: Costs, whose: str, language: str, turning: Turning) -> Re
     summary = Text(
         "{vms}: about {total} in {length}", vms=_SUMS[whose], total=found.total, length=length
     )
-    rows = [_row(each, language) for each in found.rows]
+    rows = [cost_line(each, language) for each in found.rows]
     last = [context(say(each, language)) for each in _remarks(found)]
     layouts = [Layout([Part([], rows)])]
     return list_reply(say(summary, language), layouts, turning, language, last=last)
 
 
-def _row(cost: VmCost, language: str) -> str:
+def cost_line(cost: VmCost, language: str) -> str:
+    """One VM in a line: whose it is, and what it cost."""
     vm, hours = cost.vm, timedelta(hours=float(cost.hours))
     state = Text("cancelled") if not vm.state.is_live else Text("alive")
     if cost.amount is None or vm.hourly_rate is None:
@@ -62,10 +68,7 @@ def _remarks(found: Costs) -> list[Text]:
             idle=found.idle,
             month=found.per_month,
         ),
-        Text(
-            "Reckoned from SoftLayer's hourly rates and the hours since each VM was provisioned;"
-            " the invoice is SoftLayer's. Unused time is known from the first look at a VM on."
-        ),
+        RECKONED,
     ]
     if found.unknown:
         remarks.insert(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from bot.ports import Chat, Clock, Cloud, ContainerHosts
+from bot.services.digests import DIGEST, Digests, TellDigest
 from bot.services.duties import Duty, Errands
 from bot.services.follow_up import FollowUp, Stores
 from bot.services.idle_questions import IdleQuestions
@@ -69,8 +70,10 @@ class Caretaker:
         self.sweep = Sweep(cloud, self.looks, stores, repair, follow_up, policy, clock)
         self.questions = IdleQuestions(stores, follow_up, policy, clock)
         self.spending = Spending(stores, policy, clock)
+        self.digests = Digests(self.spending, errands, policy, clock)
         self.duties: dict[str, Duty] = {
             "tell": Tell(messenger, news.admins),
+            DIGEST: TellDigest(self.spending, messenger, policy, chat, clock),
             "cancel twins": CancelTwins(vms, finder),
             "idle notice": IdleNotice(messenger, notices, news),
             "idle clear": IdleClear(notices),

@@ -20,8 +20,11 @@ from config.settings import Policy
 
 log = logging.getLogger(__name__)
 
-_PAUSES = (5, 20, 60, 180)
-"""Seconds between tries to post where Slack gave no answer; each begins with a look."""
+PAUSES = tuple(timedelta(seconds=each) for each in (5, 20, 60, 180))
+"""Between tries to post where Slack gave no answer; each begins with a look."""
+
+_NOT_YET = "invalid_blocks"  # also of blocks that show a file which was only just uploaded
+_SHOWN_TRIES = 3  # with what such blocks show; then without
 
 Worded = Callable[[str], Reply]
 """What is to be said, given the language."""
@@ -36,19 +39,26 @@ class Messenger:
     spoken_in: Callable[[str, str], str] = lambda place, otherwise: otherwise
 
     def post(
-        self, journal: Journal, op: Operation, place: str, language: str, worded: Worded
-    ) -> MessageRef | None:
+        self, journal: Journal, op: Operation, place: str, language: str, worded: Worded,
+        plainer: Worded | None = None, part: int = 0,
+    ) -> MessageRef | None:  # fmt: skip
         """Post one message, once; None when Slack refuses, or cannot be made to say that it has it.
 
         place: a channel's id, or a person's for the conversation with them. language: of people;
-        in a channel with a language of its own, that is spoken.
+        in a channel with a language of its own, that is spoken. plainer: the same without a
+        picture, for when Slack does not take that. part: which one, of several messages to a place.
         """
         language = self.spoken_in(place, language)
-        begun = journal.step(f"{place}: begin", lambda: {"attempt": journal.attempt})
+        name = f"{place} {part}" if part else place
+        begun = journal.step(f"{name}: begin", lambda: {"attempt": journal.attempt})
         is_repeat = begun["attempt"] != journal.attempt
-        posted = journal.step(
-            place, lambda: self._post(op, place, worded(language), is_repeat=is_repeat)
-        )
+
+        def post() -> Json:
+            spare = plainer(language) if plainer else None
+            key = f"{op.id}:{name}"
+            return self._post(op, place, key, worded(language), spare, is_repeat=is_repeat)
+
+        posted = journal.step(name, post)
         return MessageRef(posted["channel"], posted["ts"]) if "ts" in posted else None
 
     def language(self, user_id: str) -> str:
@@ -65,20 +75,27 @@ class Messenger:
         except ChatRefused:
             return True
 
-    def _post(self, op: Operation, place: str, reply: Reply, *, is_repeat: bool) -> Json:
-        key, since = f"{op.id}:{place}", op.requested_at - CLOCKS_DIFFER
-        for pause in (*_PAUSES, None):
+    def _post(
+        self, op: Operation, place: str, key: str, reply: Reply, spare: Reply | None, *,
+        is_repeat: bool,
+    ) -> Json:  # fmt: skip
+        since = op.requested_at - CLOCKS_DIFFER
+        refusals = 0
+        for pause in (*PAUSES, None):
             try:
                 ref = self._once(place, key, since, reply, is_repeat=is_repeat)
                 return {"channel": ref.channel_id, "ts": ref.ts}
             except ChatRefused as error:
                 log.warning("%s %s: not told in %s: %s", op.kind, op.id, place, error.code)
-                return {"refused": error.code}
+                if error.code != _NOT_YET or spare is None or reply is spare:
+                    return {"refused": error.code}
+                refusals += 1
+                reply = spare if refusals == _SHOWN_TRIES else reply
             except ChatUnknown as error:
                 log.warning("%s %s: perhaps told in %s: %s", op.kind, op.id, place, error)
                 is_repeat = True
             if pause is not None:
-                self.clock.sleep(timedelta(seconds=pause))
+                self.clock.sleep(pause)
         return {"unknown": True}
 
     def _once(

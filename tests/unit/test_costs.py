@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.costs import Costs, Life, Span, costs, joined, paid_hours
+from bot.costs import Costs, Life, Span, Taken, costs, joined, paid_hours, saved
 from bot.models import Vm, VmState
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -118,3 +118,40 @@ def test_what_was_over_before_is_left_out() -> None:
     life = Life(vm(state=VmState.GONE), Span(WEEK.begin - 5 * HOUR, WEEK.begin))
 
     assert costs([life], WEEK) == Costs(WEEK, (), Decimal(0), Decimal(0), Decimal("0.00"), 0)
+
+
+def taken(minutes_ago: int, back: int | None = None, **details: object) -> Taken:
+    """A VM that was paid for ten hours until it was cancelled so many minutes before noon."""
+    end = NOON - minutes_ago * MINUTE
+    back_at = None if back is None else NOON - back * MINUTE
+    return Taken(vm(**details), Span(end - 10 * HOUR, end), back_at)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "amount"),
+    [
+        (taken(600), "0.50"),  # ten hours would have been paid
+        (taken(600, back=300), "0.25"),  # there again after five
+        (taken(600, back=-60), "0.50"),  # only after the week
+        (taken(0), "0.00"),
+        (taken(-60), "0.00"),
+        (taken(600, rate=None), "0.00"),
+    ],
+)
+def test_what_a_cancelled_vm_saves_is_what_it_would_have_cost(one: Taken, amount: str) -> None:
+    assert saved([one], NOON) == Decimal(amount)
+
+
+@given(st.integers(1, 5_000), st.integers(0, 5_000), st.booleans())
+def test_what_is_saved_and_what_was_paid_are_the_cost_of_an_uncancelled_vm(
+    paid: int, unpaid: int, by_started_hour: bool
+) -> None:
+    end = NOON - unpaid * MINUTE
+    span = Span(end - paid * MINUTE, end)
+    one = Taken(vm(), span, None, by_started_hour)
+    kept = Life(vm(), Span(span.begin, NOON), by_started_hour=by_started_hour)
+    gone = Life(vm(), span, by_started_hour=by_started_hour)
+    whole = Span(span.begin, NOON)
+
+    total = costs([gone], whole).total + saved([one], NOON)
+    assert abs(total - costs([kept], whole).total) <= Decimal("0.01")
