@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 import paramiko
+import requests
 
 from bot.adapters.docker_channels import STREAM_SILENCE_S, EngineApi, EngineChannels
 from bot.adapters.docker_errors import engine_errors
@@ -18,9 +19,11 @@ from bot.adapters.ssh_errors import ConnectionBroke
 T = TypeVar("T")
 
 # A pull keeps its session for minutes; fetching files or stopping a container keeps it for seconds.
+# Saving and loading takes minutes too, and the disk is its bound: two at once would be no faster.
 # Of the sessions some stay free for quick questions.
 PULLS_AT_ONCE = ENGINE_SESSIONS // 2
 _LONG_CALLS_AT_ONCE = 2
+_SAVES_AT_ONCE = 1
 _CHUNK_BYTES = 262_144
 _MOMENT_S = 0.1  # even a question that is late already may be answered at once
 
@@ -35,6 +38,7 @@ class EngineCalls:
         self._api: EngineApi | None = None
         self._api_transport: paramiko.Transport | None = None
         self.long_calls = threading.BoundedSemaphore(_LONG_CALLS_AT_ONCE)
+        self.saves = threading.BoundedSemaphore(_SAVES_AT_ONCE)
 
     @property
     def address(self) -> str:
@@ -73,12 +77,21 @@ class EngineCalls:
         path: of the API, with "{0}" for the name, which must have been checked. until: by
         `time.monotonic`, when it is to have ended; HostUnreachable is raised soon after that.
         """
+
+        def ask(api: EngineApi, silence_s: float) -> requests.Response:
+            return api.opened(path, name, params, silence_s)
+
+        with self.streaming(ask, until=until) as chunks:
+            yield chunks
+
+    @contextmanager
+    def streaming(
+        self, ask: Callable[[EngineApi, float], requests.Response], *, until: float | None = None
+    ) -> Iterator[Iterator[bytes]]:
+        """The same of any question. `ask` is told for how long the engine may say nothing."""
         api = self.api()
         silence_s = STREAM_SILENCE_S if until is None else max(until - time.monotonic(), _MOMENT_S)
-        with (
-            engine_errors(self.address),
-            closing(api.opened(path, name, params, silence_s)) as answer,
-        ):
+        with engine_errors(self.address), closing(ask(api, silence_s)) as answer:
             yield self._in_time(answer.iter_content(_CHUNK_BYTES), until)
 
     @staticmethod

@@ -54,12 +54,22 @@ class EngineConnection(urllib3.connection.HTTPConnection):
         with breaking(self._ssh.access.address):
             deadline = time.monotonic() + OPEN_SESSION_TIMEOUT_S
             self._channel = begun(transport, _DIAL, deadline)
-            self._channel.settimeout(OPEN_SESSION_TIMEOUT_S)
+            silence_s = self.timeout if isinstance(self.timeout, int | float) else READ_TIMEOUT_S
+            self._channel.settimeout(silence_s)
         self.sock = self._channel  # it has all that http.client asks of a socket
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         with self._explained():
             super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        """As urllib3's. Of a long body the engine may refuse the first part, answer and hang up."""
+        try:
+            super().send(data)
+        except OSError as error:
+            if self._channel is not None and self._channel.recv_ready():
+                raise BrokenPipeError from error  # upon which urllib3 reads the answer
+            raise
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         if self.timeout is None:  # docker 7.2.0, api/image.py: pull() asks for no limit at all
@@ -90,7 +100,7 @@ class EngineConnection(urllib3.connection.HTTPConnection):
         """Say why the engine's end is dead: docker is not there, or the connection broke."""
         try:
             yield
-        except TimeoutError:
+        except (TimeoutError, BrokenPipeError):
             raise
         except (OSError, EOFError, http.client.HTTPException) as error:
             raise self._last_words() from error
@@ -217,13 +227,39 @@ class EngineApi(docker.APIClient):
         long the engine may say nothing, before and between the parts of its answer.
         """
         url = self._url(path, name)  # type: ignore[attr-defined]
-        answer = self.get(url, params=params, stream=True, timeout=silence_s)
+        return self._unread(self.get(url, params=params, stream=True, timeout=silence_s))
+
+    def executed(self, exec_id: str, silence_s: float) -> requests.Response:
+        """Start what `exec_create` has prepared; the body is its output, in frames: close it."""
+        url = self._url("/exec/{0}/start", exec_id)  # type: ignore[attr-defined]
+        asked = {"Detach": False, "Tty": False}
+        return self._unread(self.post(url, json=asked, stream=True, timeout=silence_s))
+
+    def _unread(self, answer: requests.Response) -> requests.Response:
         try:
             self._raise_for_status(answer)  # type: ignore[attr-defined]
         except BaseException:
             answer.close()
             raise
         return answer
+
+    def unpack(self, name: str, path: str, tar: Iterator[bytes]) -> None:
+        """PUT a tar of any length into a container's folder, piece by piece as they come.
+
+        name: must have been checked. docker-py's own would not wait long enough for a disk.
+        """
+        url = self._url("/containers/{0}/archive", name)  # type: ignore[attr-defined]
+        answer = self.put(url, params={"path": path}, data=tar, timeout=STREAM_SILENCE_S)
+        self._raise_for_status(answer)  # type: ignore[attr-defined]
+
+    def changes(self, name: str) -> list[dict[str, Any]]:
+        """GET /containers/{id}/changes; some storage drivers compare all files for that."""
+        url = self._url("/containers/{0}/changes", name)  # type: ignore[attr-defined]
+        answer = self.get(url, timeout=STREAM_SILENCE_S)
+        found: list[dict[str, Any]] | None = self._result(  # type: ignore[attr-defined]
+            answer, json=True
+        )
+        return found or []
 
     def running(self, timeout_s: float) -> list[dict[str, Any]]:
         """GET /containers/json in the engine's own API version, answered within that time."""

@@ -63,7 +63,7 @@ def unpacked(chunks: Iterable[bytes], most_bytes: int) -> dict[str, bytes]:
     Raises TooLarge as soon as it is known.
     """
     files: dict[str, bytes] = {}
-    with _legible():
+    with legible():
         for member, content in _members(chunks, most_bytes, MOST_FILES):
             if content is not None:
                 files[_below(member.name) or posixpath.basename(member.name)] = content.read()
@@ -76,7 +76,7 @@ def repacked(chunks: Iterable[bytes], most_bytes: int) -> bytes:
     Raises TooLarge as soon as it is known.
     """
     packed_again = io.BytesIO()
-    with _legible(), tarfile.open(fileobj=packed_again, mode="w:gz", compresslevel=6) as tar:
+    with legible(), tarfile.open(fileobj=packed_again, mode="w:gz", compresslevel=6) as tar:
         for member, content in _members(chunks, most_bytes, None):
             name = _below(member.name)
             if name:
@@ -112,7 +112,8 @@ def _members(
 
 
 @contextmanager
-def _legible() -> Iterator[None]:
+def legible() -> Iterator[None]:
+    """What is no tar, though it should be one, is the engine's fault."""
     try:
         yield
     except tarfile.TarError as error:

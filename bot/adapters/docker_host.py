@@ -14,7 +14,14 @@ from typing import Any
 import paramiko
 
 from bot.activity import VmActivity
-from bot.adapters import docker_activity, docker_inside, docker_volumes
+from bot.adapters import (
+    docker_activity,
+    docker_blueprint,
+    docker_inside,
+    docker_saving,
+    docker_sessions,
+    docker_volumes,
+)
 from bot.adapters.docker_calls import PULLS_AT_ONCE, EngineCalls
 from bot.adapters.docker_errors import RemovalUnderWay, engine_errors, refusal
 from bot.adapters.docker_inside import inspected, put_files
@@ -259,6 +266,29 @@ class DockerHost:
 
     def archive(self, volume: str, most_bytes: int) -> bytes:
         return docker_volumes.archive(self._calls, volume, most_bytes)
+
+    # --- saving ---
+
+    def suspend(self, container_id: str, timeout: timedelta) -> int:
+        return docker_sessions.suspend(self._calls, container_id, timeout)
+
+    def blueprint(self, container_id: str) -> ContainerSpec:
+        return docker_blueprint.blueprint(self._calls, container_id)
+
+    def volumes(self) -> list[str]:
+        return docker_volumes.volumes(self._calls)
+
+    def save_volume(self, volume: str, write: Callable[[bytes], None]) -> None:
+        docker_saving.save_volume(self._calls, volume, write)
+
+    def load_volume(self, volume: str, tar: Iterator[bytes]) -> None:
+        docker_saving.load_volume(self._calls, volume, tar)
+
+    def save_changes(self, container_id: str, write: Callable[[bytes], None]) -> None:
+        docker_saving.save_changes(self._calls, container_id, write)
+
+    def load_changes(self, container_id: str, tar: Iterator[bytes]) -> None:
+        docker_saving.load_changes(self._calls, container_id, tar)
 
     def close(self) -> None:
         """Drop the connection for good."""

@@ -11,7 +11,7 @@ from bot.adapters.docker_files import Owner, packed, packed_folder, unpacked, us
 from bot.adapters.docker_specs import check_container
 from bot.models import ContainerSpec
 
-_ARCHIVE = "/containers/{0}/archive"
+ARCHIVE = "/containers/{0}/archive"  # of the engine's API
 _PASSWD_BYTES = 1_000_000
 
 
@@ -27,7 +27,7 @@ def fetch(calls: EngineCalls, container_id: str, path: str, most_bytes: int) -> 
     check_container(container_id)
 
     def read() -> dict[str, bytes]:
-        with calls.long_calls, calls.stream(_ARCHIVE, container_id, {"path": path}) as chunks:
+        with calls.long_calls, calls.stream(ARCHIVE, container_id, {"path": path}) as chunks:
             return unpacked(chunks, most_bytes)
 
     try:
@@ -54,7 +54,7 @@ def _put(calls: EngineCalls, container_id: str, tar: bytes) -> None:
 
 
 def _has(calls: EngineCalls, container_id: str, path: str) -> bool:
-    status = calls.read(lambda api: api.head_status(_ARCHIVE, container_id, {"path": path}))
+    status = calls.read(lambda api: api.head_status(ARCHIVE, container_id, {"path": path}))
     return status == HTTPStatus.OK
 
 

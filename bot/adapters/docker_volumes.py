@@ -8,21 +8,24 @@ started and has the volume mounted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import docker
 from docker.types import Mount as EngineMount
 
 from bot.adapters.docker_calls import EngineCalls
 from bot.adapters.docker_files import repacked
+from bot.adapters.docker_inside import ARCHIVE, inspected
 from bot.adapters.docker_specs import check_volume
 from bot.errors import ContainerNotFound, EngineRefused, HostError
-from bot.models import Text
+from bot.models import LOOKS_INTO, Text
 
 log = logging.getLogger(__name__)
 
-_PATH = "/ds-bot-volume"
-_LABELS = {"ds-bot.looks-into": "volume"}
+PATH = "/ds-bot-volume"
+_LABELS = {LOOKS_INTO: "volume"}
 
 
 def volume_sizes(calls: EngineCalls, volumes: Iterable[str]) -> dict[str, int]:
@@ -41,44 +44,64 @@ def volume_sizes(calls: EngineCalls, volumes: Iterable[str]) -> dict[str, int]:
     return sizes
 
 
+def volumes(calls: EngineCalls) -> list[str]:
+    """The names of all volumes."""
+    found = calls.read(lambda api: api.volumes())
+    return sorted(str(row["Name"]) for row in found.get("Volumes") or ())
+
+
 def archive(calls: EngineCalls, volume: str, most_bytes: int) -> bytes:
     """The volume's files as a gzipped tar. Raises TooLarge, EngineRefused."""
+    check_there(calls, volume)
+
+    def read(onlooker: str) -> bytes:
+        with calls.long_calls, calls.stream(ARCHIVE, onlooker, {"path": PATH}) as chunks:
+            return repacked(chunks, most_bytes)
+
+    with onlooking(calls, volume) as onlooker:
+        return calls.again(lambda: read(onlooker))
+
+
+def check_there(calls: EngineCalls, volume: str) -> None:
+    """Raises EngineRefused when there is no such volume: mounting it would make one."""
     check_volume(volume)
-    # Mounting a volume that is not there would make one.
     calls.read(lambda api: api.inspect_volume(volume))
+
+
+@contextmanager
+def onlooking(calls: EngineCalls, volume: str, *, is_writable: bool = False) -> Iterator[str]:
+    """Id of a container that has the volume at PATH, and is not meant to be started: its command
+    does not exist. Made of any image, as nothing of that is looked at."""
     images = calls.read(lambda api: api.images())
     if not images:
         raise EngineRefused(Text("The VM needs any image before a volume can be looked into."))
-    onlooker = calls.act(lambda api: _onlooker(api, images[0]["Id"], volume))
+    mount = EngineMount(PATH, volume, type="volume", read_only=not is_writable, no_copy=True)
+    # A name of its own: also one whose id never came can be removed.
+    name = f"ds-bot-onlooker-{secrets.token_hex(8)}"
     try:
-        return calls.again(lambda: _read(calls, onlooker, most_bytes))
+        yield calls.act(lambda api: _create(api, images[0]["Id"], name, mount))
     finally:
-        _remove(calls, onlooker)
+        _remove(calls, name, volume)
 
 
-def _onlooker(api: docker.APIClient, image_id: str, volume: str) -> str:
-    """Id of a container that is not meant to be started: its command does not exist."""
-    mount = EngineMount(_PATH, volume, type="volume", read_only=True, no_copy=True)
+def _create(api: docker.APIClient, image_id: str, name: str, mount: EngineMount) -> str:
     created = api.create_container(
         image_id,
         command=["/never-started"],
+        name=name,
         labels=_LABELS,
         host_config=api.create_host_config(mounts=[mount], network_mode="none"),
     )
     return str(created["Id"])
 
 
-def _read(calls: EngineCalls, onlooker: str, most_bytes: int) -> bytes:
-    with (
-        calls.long_calls,
-        calls.stream("/containers/{0}/archive", onlooker, {"path": _PATH}) as chunks,
-    ):
-        return repacked(chunks, most_bytes)
-
-
-def _remove(calls: EngineCalls, onlooker: str) -> None:
+def _remove(calls: EngineCalls, onlooker: str, volume: str) -> None:
+    """With the volumes that its image asks for, but never the one that was looked into."""
     try:
+        found = inspected(calls, onlooker)
         calls.act(lambda api: api.remove_container(onlooker, force=True))
+        for name in {mount.get("Name") for mount in found["Mounts"]} - {None, volume}:
+            calls.act(lambda api, name=name: api.remove_volume(name))  # type: ignore[misc]
     except ContainerNotFound:
         return
     except HostError as error:

@@ -61,6 +61,15 @@ class FakeDoing:
         None: on the VM outside of containers (only `cpus` counts)."""
         self._uses.setdefault(name, []).append((self._now(), use))
 
+    def suspend(self, container: Container) -> int:
+        """Its sessions end, unless they are at work; how many are still there."""
+        use = self._uses.get(container.name, [(self._now(), FakeUse())])[-1][1]
+        if use.sessions and not use.is_executing:
+            left = replace(use, sessions=0, cpus=use.cpus - use.session_cpus, session_cpus=0.0)
+            self.use(container.name, left)
+            return 0
+        return use.sessions or 0
+
     def look(self, running: Iterable[tuple[Container, float]], *, has_engine: bool) -> VmActivity:
         """One look at a VM on which these containers run.
 

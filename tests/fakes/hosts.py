@@ -54,6 +54,7 @@ from bot.models import (
     SearchHit,
 )
 from tests.fakes.activity import FakeDoing
+from tests.fakes.saving import SavingConnection
 
 FAKE_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFakeFakeFakeFakeFakeFakeFakeFakeFakeFakeFake"
 
@@ -145,6 +146,7 @@ class FakeHost:
         self.taken_ports: set[int] = set()
         self.index: list[SearchHit] = []
         self.volumes: dict[str, dict[str, bytes]] = {}  # files by their path in the volume
+        self.cut_after: int | None = None  # bytes of a save, after which the connection breaks
         self.warnings: tuple[str, ...] = ()
         self.calls: list[tuple[str, tuple[object, ...]]] = []
         self.started: list[ContainerSpec] = []  # one for each time that a program was started
@@ -166,7 +168,7 @@ class FakeHost:
     def stop(self, container_id: str, exit_code: int = 0) -> None:
         """A container ends by itself."""
         with self._lock:
-            running = self._find(container_id)
+            running = self.find(container_id)
             if running.spec.removes_itself:
                 self._remove(container_id)
             running.container = replace(
@@ -191,19 +193,47 @@ class FakeHost:
             self._settle()
             return self.is_reachable and port in self._published()
 
+    def make_volume(self, name: str) -> None:
+        """A volume of that name, if there is none. Raises EngineRefused."""
+        if not _VOLUME_NAME.fullmatch(name):
+            raise EngineRefused("There is no such volume on the VM.")
+        self.volumes.setdefault(name, {})
+
+    def wait(self, pause: timedelta) -> None:
+        """Time passes."""
+        self._sleep(pause)
+
     @contextmanager
     def call(self, method: str, *arguments: object, needs_engine: bool = True) -> Iterator[None]:
         """Around each call: logged, one at a time, with the faults that were asked for."""
         with self._lock:
-            self.calls.append((method, arguments))
-            if not self.is_reachable:
-                raise HostUnreachable("The VM does not answer over SSH.")
-            self._raise_fault(method, is_after=False)
-            if needs_engine and not self.has_engine:
-                raise EngineMissing("No Docker Engine answers on the VM.")
-            self._settle()
+            self._begin(method, arguments, needs_engine=needs_engine)
             yield
             self._raise_fault(method, is_after=True)
+
+    @contextmanager
+    def long_call(self, method: str, *arguments: object) -> Iterator[None]:
+        """The same, while other calls go on: what it does to the VM, it does `meanwhile`."""
+        with self._lock:
+            self._begin(method, arguments, needs_engine=True)
+        yield
+        self._raise_fault(method, is_after=True)
+
+    @contextmanager
+    def meanwhile(self) -> Iterator[None]:
+        """Nothing else happens to the VM."""
+        with self._lock:
+            self._settle()
+            yield
+
+    def _begin(self, method: str, arguments: tuple[object, ...], *, needs_engine: bool) -> None:
+        self.calls.append((method, arguments))
+        if not self.is_reachable:
+            raise HostUnreachable("The VM does not answer over SSH.")
+        self._raise_fault(method, is_after=False)
+        if needs_engine and not self.has_engine:
+            raise EngineMissing("No Docker Engine answers on the VM.")
+        self._settle()
 
     def _raise_fault(self, method: str, *, is_after: bool) -> None:
         for fault in self._faults:
@@ -301,12 +331,12 @@ class FakeHost:
         made = _Running(container, spec, environment, image)
         self._containers[container.id] = made
         for mount in spec.mounts:
-            self.volumes.setdefault(mount.volume, {})
+            self.make_volume(mount.volume)
         self._write(made, spec.files)
         return container
 
     def _start(self, container_id: str) -> Container:
-        made = self._find(container_id)
+        made = self.find(container_id)
         if made.container.is_running:
             return made.container
         spec = made.spec
@@ -344,7 +374,7 @@ class FakeHost:
                 running.files[path] = content
 
     def _fetch(self, container_id: str, path: str, most_bytes: int) -> dict[str, bytes]:
-        running = self._find(container_id)
+        running = self.find(container_id)
         files = dict(running.files)
         for mount in running.spec.mounts:
             inside = self.volumes[mount.volume].items()
@@ -394,7 +424,8 @@ class FakeHost:
             if (everything or container.is_running) and _is_labelled(container, label)
         ]
 
-    def _find(self, container_id: str) -> _Running:
+    def find(self, container_id: str) -> _Running:
+        """By its name, or the beginning of its id."""
         by_name = [one for one in self._containers.values() if one.container.name == container_id]
         by_id = [one for key, one in self._containers.items() if key.startswith(container_id)]
         if not container_id or not (by_name or by_id):
@@ -403,7 +434,7 @@ class FakeHost:
 
     def _remove(self, container_id: str) -> None:
         try:
-            del self._containers[self._find(container_id).container.id]
+            del self._containers[self.find(container_id).container.id]
         except ContainerNotFound:
             return
 
@@ -416,7 +447,7 @@ class FakeHost:
         }
 
 
-class FakeConnection:
+class FakeConnection(SavingConnection):
     """A `bot.ports.ContainerHost`: one way to reach a FakeHost, or an address where none is."""
 
     def __init__(self, host: FakeHost | None, access: HostAccess) -> None:
@@ -489,11 +520,11 @@ class FakeConnection:
 
     def get(self, container_id: str) -> Container:
         with self._host().call("get", container_id):
-            return self._host()._find(container_id).container
+            return self._host().find(container_id).container
 
     def environment(self, container_id: str) -> dict[str, str]:
         with self._host().call("environment", container_id):
-            return dict(self._host()._find(container_id).environment)
+            return dict(self._host().find(container_id).environment)
 
     def logs(
         self,
@@ -503,25 +534,25 @@ class FakeConnection:
         timeout: timedelta = timedelta(seconds=20),
     ) -> str:
         with self._host().call("logs", container_id, tail):
-            output = self._host()._find(container_id).output
+            output = self._host().find(container_id).output
             text = "".join(f"{line}\n" for line in output[max(0, len(output) - tail) :]).encode()
             return text[max(0, len(text) - most_bytes) :].decode(errors="replace")
 
     def wait(self, container_id: str, timeout: timedelta) -> int | None:
         host, left = self._host(), timeout
         with host.call("wait", container_id, timeout):
-            running = host._find(container_id)
+            running = host.find(container_id)
         while running.container.is_running and left > timedelta(0):
             host._sleep(min(left, _ONE_LOOK))
             left -= _ONE_LOOK
             with host._lock:
                 host._settle()
-                running = host._find(container_id)
+                running = host.find(container_id)
         return running.container.exit_code
 
     def stop(self, container_id: str, grace: timedelta) -> None:
         with self._host().call("stop", container_id, grace):
-            if self._host()._find(container_id).container.is_running:
+            if self._host().find(container_id).container.is_running:
                 self._host().stop(container_id, _KILLED)
 
     def activity(self, timeout: timedelta = timedelta(seconds=10)) -> VmActivity:
