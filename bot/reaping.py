@@ -116,7 +116,9 @@ def _marked(verdict: Verdict, lease: Lease, mark: Mark, policy: IdlePolicy, now:
     zone = policy.zone
     over = loud_after(policy.quiet_hours, zone, mark.delivered_at, policy.grace)
     if now < over:
-        why = Text("{why} Its people have until {until} to keep it.", why=verdict.why, until=over)
+        until, _ = cancel_window(lease, policy, over)
+        why = Text("{why} Its people have until {until} to keep it.", why=verdict.why,
+                   until=max(over, until))  # fmt: skip
         return Step(StepKind.WAIT, why, at=over)
     quiet = quiet_until(policy.quiet_hours, zone, now)
     if quiet:

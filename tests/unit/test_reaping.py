@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.activity import Use, Verdict
@@ -145,6 +145,17 @@ def test_it_waits_for_these_minutes() -> None:
     assert step(IDLE, MARK, NOW + 56 * MINUTE, **STARTED).kind is StepKind.WAIT
 
 
+def test_who_may_keep_it_is_told_the_moment_at_which_it_is_taken() -> None:
+    """It can be kept for all of the hour that is paid, and not only while its grace lasts."""
+    known = lease(billed_from=NOW - 5 * MINUTE)
+    fresh = replace(MARK, delivered_at=NOW)
+
+    seen = next_step(IDLE, known, fresh, policy(**STARTED), NOW)
+
+    assert (seen.kind, seen.at) == (StepKind.WAIT, NOW + 30 * MINUTE)
+    assert seen.why.params["until"] == NOW + 43 * MINUTE
+
+
 def test_hours_count_from_the_provision_and_not_from_the_order() -> None:
     agreed = lease(ordered_at=NOW - 90 * MINUTE, billed_from=NOW - 65 * MINUTE)
 
@@ -155,6 +166,7 @@ def test_where_its_hours_are_not_known_nothing_is_waited_for() -> None:
     assert cancel_window(lease(billed_from=None), policy(**STARTED), NOW)[0] == NOW
 
 
+@settings(deadline=None)  # of the machine, not of the rule
 @given(
     st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),
     st.integers(0, 10**7),
