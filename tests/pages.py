@@ -28,6 +28,9 @@ _SOON_S = 30.0
 _PING = b"\x89\x00"
 _PONG = b"\x8a\x80" + bytes(4)
 
+# What Chromium sends first on the page of an app (Shiny Server 1.5.20, multiplexed over SockJS).
+_SESSION = ('["0#0|o|"]', r'["1#0|m|{\"method\":\"init\",\"data\":{}}"]')
+
 
 class RStudioTab:
     """One tab. Everything it saw is in `seen`."""
@@ -131,7 +134,8 @@ class RStudioTab:
 class ShinyViewer:
     """Somebody who looks at the app on the front page: its page was loaded, its socket is open.
 
-    Answers the server's pings as every browser does; without, SockJS hangs up after 35 s.
+    Says and answers what a browser does: the app ends 50 s after a page that opens no session in
+    it, and SockJS hangs up on one that answers no ping for 10 s.
     """
 
     def __init__(self, url: str) -> None:
@@ -158,6 +162,8 @@ class ShinyViewer:
         said = self._socket.recv(4096)
         assert said.startswith(b"HTTP/1.1 101 "), said
         self._socket.settimeout(None)
+        for message in _SESSION:
+            self._socket.sendall(_frame(message))
         self._thread = threading.Thread(target=self._answer, daemon=True)
         self._thread.start()
 
@@ -185,6 +191,12 @@ class ShinyViewer:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _frame(text: str) -> bytes:
+    """A short message of a WebSocket's client, masked with zeros."""
+    assert len(text) < 126
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
 
 
 def _address(url: str) -> tuple[str, int]:
