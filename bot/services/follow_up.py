@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.models import CloudVm, OperationState, Text, Vm, VmState, counted
@@ -40,6 +40,9 @@ REAPER, ALLOWANCE = "reaper", "reaper: many at once"
 
 ALLOWED_FOR = timedelta(hours=2)
 
+TOLD_ALONE = 3
+"""VMs that become idle in one sweep and have a notice each; more are told together."""
+
 _HOUR = timedelta(hours=1)
 
 
@@ -53,6 +56,18 @@ class Stores:
     marks: MarkStore
     findings: FindingStore
     switches: SwitchStore
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Marks of which people are to be told. batch: of those that this sweep makes."""
+
+    batch: str | None
+    marks: dict[str, list[tuple[Vm, MarkRow]]] = field(default_factory=dict)  # by what is one act
+
+    def add(self, vm: Vm, mark: MarkRow) -> None:
+        key = mark.batch or f"{vm.op_id}:{mark.number}"
+        self.marks.setdefault(key, []).append((vm, mark))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +112,23 @@ class FollowUp:
     def _act_all(self, found: Sequence[Assessed], is_sure: bool, counts: Counter[str]) -> None:
         reaps = [each for each in found if each.step.kind is StepKind.REAP]
         may_reap = is_sure and self._is_within_cap(reaps, len(found))
+        told = Told(self._batch(found))
         for each in found:
             try:
-                self._act(each, is_sure, may_reap, counts)
+                self._act(each, is_sure, may_reap, told, counts)
             except Exception:
                 counts["failed"] += 1
                 log.exception("%s: nothing could be done about it", each.vm.hostname)
+        self._deliver(told, counts)
         keys = {_escalation(each) for each in found if each.step.about}
         self.stores.findings.keep_only({"blind", "age"}, keys)
 
-    def _act(self, one: Assessed, is_sure: bool, may_reap: bool, counts: Counter[str]) -> None:
+    def _act(
+        self, one: Assessed, is_sure: bool, may_reap: bool, told: Told, counts: Counter[str]
+    ) -> None:
         match one.step.kind:
             case StepKind.MARK if is_sure:
-                self._mark(one, counts)
+                self._mark(one, told, counts)
             case StepKind.CLEAR if one.mark is not None:
                 self.clear(one.vm, one.mark, "busy")
                 counts["cleared"] += 1
@@ -121,9 +140,19 @@ class FollowUp:
                 self._escalate(one)
                 counts["escalated"] += 1
         if one.mark is not None and one.mark.delivered_at is None:
-            self._deliver(one.vm, one.mark, counts)
+            told.add(one.vm, one.mark)
 
-    def _mark(self, one: Assessed, counts: Counter[str]) -> None:
+    def _batch(self, found: Sequence[Assessed]) -> str | None:
+        """What the notices of this sweep are told together as, when there are many.
+
+        Marks carry it, so that whoever goes on after a crash tells the same ones together.
+        """
+        new = [each.vm.op_id for each in found if each.step.kind is StepKind.MARK]
+        if len(new) <= TOLD_ALONE:
+            return None
+        return operation_id(f"batch:{self.clock.now().isoformat()}:{min(new)}")
+
+    def _mark(self, one: Assessed, told: Told, counts: Counter[str]) -> None:
         if blocked(one):
             counts["blocked"] += 1
             return
@@ -132,20 +161,36 @@ class FollowUp:
         if last is not None and last.how == "undelivered" and now - (last.ended_at or now) < _HOUR:
             return
         why = text_to_json(one.verdict.why)
-        mark = self.stores.marks.mark(one.vm.op_id, one.verdict.since, why, now)
+        mark = self.stores.marks.mark(one.vm.op_id, one.verdict.since, why, now, told.batch)
         if mark is not None:
             counts["marked"] += 1
-            self._deliver(one.vm, mark, counts)
+            told.add(one.vm, mark)
 
-    def _deliver(self, vm: Vm, mark: MarkRow, counts: Counter[str]) -> None:
-        """Have the mark's notice posted. One that reached nobody ends the mark: it starts anew."""
-        key = f"{vm.op_id}:{mark.number}"
-        args = {"vm": vm.op_id, "mark": mark.number}
+    def _deliver(self, told: Told, counts: Counter[str]) -> None:
+        """Have notices posted, those of a batch all in one. A mark whose notice has reached nobody
+        ends: it starts anew."""
+        for key, marks in told.marks.items():
+            try:
+                self._deliver_one(key, marks, counts)
+            except Exception:
+                counts["failed"] += len(marks)
+                log.exception("the notice %s could not be asked for", key)
+
+    def _deliver_one(
+        self, key: str, marks: Sequence[tuple[Vm, MarkRow]], counts: Counter[str]
+    ) -> None:
+        vm, mark = marks[0]
+        args = {"batch": key} if mark.batch else {"vm": vm.op_id, "mark": mark.number}
         if self.errands.ask("idle notice", args, key, vm.channel_id) is not None:
             return
-        if self._state("idle notice", key) is OperationState.FAILED:
-            counts["undelivered"] += 1
-            self.clear(vm, mark, "undelivered")
+        state = self._state("idle notice", key)
+        if state is None or not state.is_final:
+            return
+        for vm, mark in marks:
+            fresh = self.stores.marks.get(vm.op_id, mark.number)
+            if fresh.delivered_at is None and fresh.ended_at is None:
+                counts["undelivered"] += 1
+                self.clear(vm, mark, "undelivered")
 
     def _reap(self, one: Assessed, counts: Counter[str]) -> None:
         assert one.mark is not None and one.mark.delivered_at is not None

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 
 from bot.store.tables import metadata
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration; a test holds it to the versions folder."""
 
 _BUSY_TIMEOUT_S = 10

@@ -42,6 +42,7 @@ class MarkRow:
     how: str | None = None  # "busy", "kept", "reaped", …
     ended_by: str | None = None  # a person, or the operation that cancels
     until: datetime | None = None  # kept until then
+    batch: str | None = None  # of marks that are told together; None: told alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,16 @@ class MarkStore:
 
     # --- marks ---
 
-    def mark(self, vm: str, idle_since: datetime | None, why: Json, at: datetime) -> MarkRow | None:
+    def mark(
+        self, vm: str, idle_since: datetime | None, why: Json, at: datetime,
+        batch: str | None = None,
+    ) -> MarkRow | None:  # fmt: skip
         """Begin a mark; None when the VM has one that has not ended."""
         newest = sa.select(sa.func.coalesce(sa.func.max(idle_marks.c.number), 0))
         try:
             with self._engine.begin() as connection:
                 number = connection.scalar(newest.where(idle_marks.c.vm == vm)) or 0
-                row = MarkRow(vm, number + 1, at, idle_since, why)
+                row = MarkRow(vm, number + 1, at, idle_since, why, batch=batch)
                 values = {name: getattr(row, name) for name in MarkRow.__slots__}
                 connection.execute(idle_marks.insert().values(values))
         except sa.exc.IntegrityError:
@@ -104,6 +108,12 @@ class MarkStore:
             rows = connection.execute(query.order_by(idle_marks.c.marked_at, idle_marks.c.vm))
             return [_mark(row) for row in rows]
 
+    def in_batch(self, batch: str) -> list[MarkRow]:
+        """Every mark that is told together with these others, ended or not."""
+        query = idle_marks.select().where(idle_marks.c.batch == batch).order_by(idle_marks.c.vm)
+        with self._engine.connect() as connection:
+            return [_mark(row) for row in connection.execute(query)]
+
     def newest(self, vm: str) -> MarkRow | None:
         """The last mark of a VM, ended or not."""
         query = (
@@ -113,15 +123,17 @@ class MarkStore:
             row = connection.execute(query.limit(1)).first()
         return None if row is None else _mark(row)
 
-    def add_notice(self, vm: str, number: int, notice: Json) -> None:
-        """Remember a message that tells of the mark; known already is success."""
+    def add_notice(self, notice: Json, *told: tuple[str, int]) -> None:
+        """Remember a message that tells of marks: of all of them, or of none. told: the VM and the
+        number of each. Known already is success."""
         with self._engine.begin() as connection:
             take_turns(connection, idle_marks, _KEEP_LOCK)
-            query = sa.select(idle_marks.c.notices).where(*_this(vm, number))
-            known: list[Json] = connection.scalar(query) or []
-            if notice not in known:
-                values = {"notices": [*known, notice]}
-                connection.execute(idle_marks.update().where(*_this(vm, number)).values(values))
+            for vm, number in told:
+                query = sa.select(idle_marks.c.notices).where(*_this(vm, number))
+                known: list[Json] = connection.scalar(query) or []
+                if notice not in known:
+                    changed = idle_marks.update().where(*_this(vm, number))
+                    connection.execute(changed.values(notices=[*known, notice]))
 
     def delivered(self, vm: str, number: int, at: datetime) -> None:
         """The notice has reached somebody who can act on it. The first time counts."""

@@ -182,6 +182,8 @@ idle_marks = Table(
     Column("how", String(20)),
     Column("ended_by", String(40)),
     Column("until", Instant),
+    Column("batch", String(40)),
+    Index("idle_marks_by_batch", "batch"),
     # One mark at a time per VM, however many replicas sweep.
     Index(
         "idle_marks_open",

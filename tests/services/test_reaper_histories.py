@@ -348,11 +348,16 @@ class Histories(RuleBasedStateMachine):
         }
 
     def notice(self, mark: MarkRow | None) -> FakeMessage | None:
-        """The last message that tells of a mark."""
+        """The last message that tells of a mark: of it alone, or of several, by their names."""
         if mark is None:
             return None
-        op_id = operation_id(f"idle notice:{mark.vm}:{mark.number}")
-        told = [each for each in self.world.chat.all_messages if each.key.startswith(f"{op_id}:")]
+        op_id = operation_id(f"idle notice:{mark.batch or f'{mark.vm}:{mark.number}'}")
+        name = self.world.vm(mark.vm).hostname
+        told = [
+            each
+            for each in self.world.chat.all_messages
+            if each.key.startswith(f"{op_id}:") and f"*{name}*" in str(each.texts[0])
+        ]
         return told[-1] if told else None
 
     # --- within ---

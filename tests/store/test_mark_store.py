@@ -69,7 +69,7 @@ def test_notices_are_remembered_once_and_the_first_delivery_counts(marks: MarkSt
     marks.mark("op-1", NOW, WHY, NOW)
     first, second = {"channel": "C1", "ts": "1.1"}, {"channel": "D1", "ts": "1.2"}
     for notice in (first, second, first):
-        marks.add_notice("op-1", 1, notice)
+        marks.add_notice(notice, ("op-1", 1))
     marks.delivered("op-1", 1, NOW + HOUR)
     marks.delivered("op-1", 1, NOW + 2 * HOUR)
     row = marks.get("op-1", 1)
