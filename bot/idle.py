@@ -238,7 +238,8 @@ def _unknown(signals: Signals, policy: IdlePolicy, now: datetime) -> Text:
 
 
 def _first(signs: tuple[Signal, ...], use: Use) -> Text:
-    """The reason of the sign that tells most: one that a page left open does not give."""
+    """The reason of the sign that tells most: what is done where, rather than that the VM is at
+    work, and that rather than what a page left open gives."""
     of_use = [sign for sign in signs if sign.use is use]
-    of_use.sort(key=lambda sign: sign.name in UNTOUCHED)
+    of_use.sort(key=lambda sign: (sign.name in UNTOUCHED, sign.name == "cpu"))
     return of_use[0].why if of_use else Text("The VM was not looked at yet.")

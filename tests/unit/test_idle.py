@@ -94,6 +94,15 @@ def test_a_busy_vm_says_why() -> None:
     assert (seen.use, seen.since, str(seen.why)) == (BUSY, None, "it is busy")
 
 
+def test_what_is_done_where_says_more_than_that_the_vm_is_at_work() -> None:
+    signs = tuple(
+        Signal(name, Use.BUSY, NOW, Text(name)) for name in ("connection", "cpu", "executing")
+    )
+
+    assert judge(Signals(signs, None, None), lease(), policy(), NOW).why == Text("executing")
+    assert judge(Signals(signs[:2], None, None), lease(), policy(), NOW).why == Text("cpu")
+
+
 def test_a_gap_between_looks_begins_the_idle_time_anew() -> None:
     """The bot was away; who knows what happened."""
     late = policy().gap + MINUTE
