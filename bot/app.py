@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from bot.adapters.durable import DurableEngine
 from bot.adapters.health import Check, Health
 from bot.adapters.http_server import HttpServer
 from bot.adapters.local_chat import ChatRouter, LocalChat
+from bot.adapters.save_files import SaveFiles
 from bot.adapters.slack import SlackChat
 from bot.adapters.slack_api import SlackAccess
 from bot.adapters.slack_http import SlackRequests
@@ -42,6 +44,9 @@ from bot.services.operations import Act, Operations, Runner
 from bot.services.questions import Questions
 from bot.services.r_run import RunR
 from bot.services.release import Saver
+from bot.services.restoring import RestoreVm
+from bot.services.save_questions import SaveQuestions
+from bot.services.saving import Archives, SaveWork
 from bot.services.tools import ShowTool
 from bot.services.vm_cancel import CancelVm
 from bot.services.vm_find import VmFinder
@@ -49,7 +54,15 @@ from bot.services.vm_order import OrderVm
 from bot.services.vm_prepare import Identity as VmOrderIdentity
 from bot.services.vm_prepare import Preparation, PrepareVm
 from bot.services.vm_use import VmUse
-from bot.store import ClickStore, LocalStore, OperationStore, VmStore, open_database
+from bot.store import (
+    ClickStore,
+    LocalStore,
+    OperationStore,
+    SaveStore,
+    VmStore,
+    WatchStore,
+    open_database,
+)
 from bot.store.marks import MarkStore
 from config.settings import Policy, Settings, missing_for_serve
 from handlers.answers import Answers
@@ -61,6 +74,7 @@ log = logging.getLogger(__name__)
 
 _DRAIN = timedelta(seconds=5)  # steps that take longer, such as a pull, are done again
 _SIEVE = timedelta(minutes=1)
+_BUDGETS = timedelta(minutes=5)
 _HOUSEKEEPING = timedelta(hours=6)
 _KEEP_FILES = timedelta(days=7)  # of terminals, which have written them where they were wanted
 _STALE_TICK = 3 * _SIEVE
@@ -78,13 +92,20 @@ def acts(
     operations: OperationStore,
     identity: VmOrderIdentity,
     fleet: Fleet,
+    budget: Callable[[Operation], None],
+    watch: WatchStore,
+    saves: SaveStore,
+    archives: Archives,
 ) -> dict[str, Act]:
     """What each kind of operation does. Tests and production share this."""
     finder = VmFinder(cloud, policy, clock)
     use = VmUse(fleet, vms, policy)
     preparation = Preparation(cloud, hosts, vms, identity, policy, clock)
+    order = OrderVm(cloud, vms, identity, finder, preparation, marks, policy, clock, budget)
+    restore = RestoreVm(order, archives, saves, watch, operations, fleet, web, policy)
     return {
-        "vm": OrderVm(cloud, vms, identity, finder, preparation, marks, policy, clock),
+        "vm": order,
+        "restore": restore,
         "vm prepare": PrepareVm(vms, finder, preparation, policy, clock),
         "vm cancel": CancelVm(cloud, hosts, vms, operations, finder, policy, clock),
         "app": RunApp(use, web, policy),
@@ -113,11 +134,13 @@ class Core:
         chat: Chat,
         clock: Clock,
         identity: VmOrderIdentity,
+        archives: Archives,
         refreshes_homes: bool = True,
-        saver: Saver | None = None,
+        saver: Callable[[Saver], Saver | None] = lambda real: real,
     ) -> None:
         """refreshes_homes: draw a person's App Home anew, in the background, when something of
-        theirs has ended. saver: saves the work on a VM; None: then none is taken for being idle."""
+        theirs has ended. archives: where the work of cancelled VMs is kept. saver: puts something
+        in the place of what saves it; None: then no VM is taken for being idle."""
         self.database = engine = open_database(database_url)
         self.local_store = LocalStore(engine)
         self._local_chat = LocalChat(self.local_store, SteadyClock())
@@ -127,6 +150,10 @@ class Core:
         self.fleet = Fleet(hosts, self.vm_store, policy.access, policy.timeouts.host_query)
         self.operations = Operations(self.operation_store, clock)
         self.grammar = grammar(policy)
+        saves, watch = SaveStore(engine), WatchStore(engine)
+        self.saving = SaveWork(
+            archives, saves, watch, self.operation_store, self.fleet, cloud, policy, clock
+        )
         self.caretaker = Caretaker(
             policy,
             engine,
@@ -137,7 +164,7 @@ class Core:
             vms=self.vm_store,
             operations=self.operation_store,
             recorder=self.operations,
-            saver=saver,
+            saver=saver(self.saving),
         )
         ended = self._refresh_home if refreshes_homes else lambda op: None
         runner = Runner(
@@ -152,6 +179,10 @@ class Core:
                 operations=self.operation_store,
                 identity=identity,
                 fleet=self.fleet,
+                budget=self.caretaker.budgets.require,
+                watch=watch,
+                saves=saves,
+                archives=archives,
             )
             | self.caretaker.acts,
             self.operation_store,
@@ -180,6 +211,8 @@ class Core:
             clock,
             self.caretaker.questions,
             self.caretaker.spending,
+            self.caretaker.budgets,
+            SaveQuestions(saves),
         )
         self.boundary = Boundary(
             self.grammar, self.operations, questions, self.answers, chat, policy.access, clock
@@ -237,6 +270,7 @@ class Bot:
             chat=self._chat,
             clock=self._clock,
             identity=vm_identity,
+            archives=SaveFiles(env.ds_home / "saves"),
         )
         self._engine = DurableEngine(
             env.database, env.ds_home, self._core.runner.run, on_crash=self._core.runner.give_up
@@ -317,6 +351,7 @@ class Bot:
         look, sweep = self._settings.policy.reaper.look, self._core.caretaker.sweep
         self._schedule.at_instants(look, "sweep", sweep.run)
         self._schedule.at_instants(_SIEVE, "digest", self._core.caretaker.digests.run)
+        self._schedule.at_instants(_BUDGETS, "budgets", self._core.caretaker.budgets.tell)
 
     def _watch(self) -> None:
         """Know who we are in Slack, keep the cloud's offers warm, and show what there is."""
@@ -333,6 +368,7 @@ class Bot:
         self._core.operation_store.forget(before)
         self._core.local_store.forget(before, now - _KEEP_FILES)
         self._engine.forget(before)
+        self._core.saving.expire()
 
 
 def make_cloud(settings: Settings, clock: Clock) -> SoftLayerCloud:

@@ -24,9 +24,10 @@
         │   │   ├── NameTaken      a container of that name exists
         │   │   └── TooLarge       more than was asked for at the most
         │   └── ContainerNotFound  no such container (any more)
-        └── ChatError
-            ├── ChatRefused        Slack said no (not in channel, archived, bad blocks …)
-            └── ChatUnknown        no usable answer: it may or may not have been posted
+        ├── ChatError
+        │   ├── ChatRefused        Slack said no (not in channel, archived, bad blocks …)
+        │   └── ChatUnknown        no usable answer: it may or may not have been posted
+        └── SaveFailed             saved work cannot be written, or not be read again
 
 `is_passing` says whether the same question may be asked again later with another answer. It never
 says that an act may be repeated: after CloudUnknown, look before ordering again.
@@ -201,3 +202,7 @@ class ChatUnknown(ChatError):
     """No usable answer from Slack: the message may or may not have been posted."""
 
     is_passing = True
+
+
+class SaveFailed(OutsideError):
+    """Saved work could not be written, or not be read again: it does not count as saved."""

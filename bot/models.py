@@ -147,8 +147,7 @@ class Offers:
 # --- containers ----------------------------------------------------------------------------------
 
 
-LOOKS_INTO = "ds-bot.looks-into"
-"""Label of a container that only lends its mounts: it was never started, and is nobody's."""
+LOOKS_INTO = "ds-bot.looks-into"  # label of a container that only lends its mounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from pydantic import (
 from bot.errors import ConfigError
 from config.fields import ChannelId, Duration, HostLabel, PolicyPart, TitleText, UserId
 from config.idle import IdlePolicies, ReaperPolicy
-from config.money import DigestPolicy
+from config.money import BudgetPolicy, DigestPolicy
 from config.r import RPolicy
 
 SOFTLAYER_ENDPOINT = "https://api.softlayer.com/xmlrpc/v3.1"
@@ -32,7 +32,9 @@ SOFTLAYER_ENDPOINT = "https://api.softlayer.com/xmlrpc/v3.1"
 
 SLACK_API = "https://slack.com/api/"
 
-_TOLD_FOR = timedelta(days=2)  # a digest that was missed is told for one day
+# For so long operations must be remembered, so that what they told is not told again:
+_DIGEST_LASTS = timedelta(days=2)  # one that was missed is told for one day
+_MONTH_LASTS = timedelta(days=32)
 
 
 class ImageChoice(PolicyPart):
@@ -86,6 +88,9 @@ class Timeouts(PolicyPart):
     query: Duration
     host_query: Duration
     export: Duration
+    suspend: Duration
+    save: Duration
+    restore: Duration
 
 
 class Poll(PolicyPart):
@@ -108,6 +113,7 @@ class Keep(PolicyPart):
     """How long things are remembered."""
 
     operations: Duration
+    saves: Duration
 
 
 class ChannelPolicy(PolicyPart):
@@ -162,6 +168,7 @@ class Policy(PolicyPart):
     reaper: ReaperPolicy
     idle: IdlePolicies
     digest: DigestPolicy | None
+    budgets: BudgetPolicy
     catalog: dict[str, App]
     tools: dict[str, Tool]
     toolchain: tuple[str, ...]
@@ -179,8 +186,10 @@ class Policy(PolicyPart):
     @model_validator(mode="after")
     def _remembers_what_was_told(self) -> Policy:
         """What is told once is known by its operation."""
-        if self.digest is not None and self.keep.operations < _TOLD_FOR:
+        if self.digest is not None and self.keep.operations < _DIGEST_LASTS:
             raise ValueError("keep.operations must be at least 2d, or a digest may come twice")
+        if self.budgets.has_any and self.keep.operations < _MONTH_LASTS:
+            raise ValueError("keep.operations must be at least 32d, or budgets may be told twice")
         return self
 
     def has_digest(self, channel_id: str) -> bool:

@@ -13,14 +13,18 @@ from bot.ports import Clock
 from bot.replies import answers, engine_answers
 from bot.replies.answers import VmReport
 from bot.replies.blocks import Reply
+from bot.replies.budgets import state_text
 from bot.replies.costs import costs_reply
 from bot.replies.home import home_view
 from bot.replies.idle import status_reply, why_reply
 from bot.replies.lineage_answers import lineage_reply
 from bot.replies.pages import Turning
+from bot.replies.saves import saves_reply
+from bot.services.budgets import Budgets
 from bot.services.engine_questions import EngineQuestions
 from bot.services.idle_questions import IdleQuestions
 from bot.services.questions import Questions
+from bot.services.save_questions import SaveQuestions
 from bot.services.spending import MINE, Spending
 from handlers.grammar import Grammar, Understood
 from handlers.help import help_reply
@@ -38,6 +42,8 @@ class Answers:
     clock: Clock
     idle: IdleQuestions
     spending: Spending
+    budgets: Budgets
+    saves: SaveQuestions
 
     def reply(self, understood: Understood, caller: Caller, language: str) -> Reply:
         """The answer to one question, for one person."""
@@ -51,6 +57,10 @@ class Answers:
                 return self._of_costs(understood, caller, language)
             case "admin status":
                 return status_reply(self.idle.status(caller), language)
+            case "saves":
+                everyones = understood.request.args.get("all", False)
+                found = self.saves.kept(caller, everyones=everyones)
+                return saves_reply(found, language, self._turning(understood))
             case "ps" | "vm list":
                 return self._of_the_fleet(understood, caller, language)
             case _:
@@ -72,7 +82,9 @@ class Answers:
         whose = args.get("whose", MINE)
         since = parse_duration(args["since"]) if "since" in args else COSTS_SINCE
         found = self.spending.costs(caller, whose, since)
-        return costs_reply(found, whose, language, self._turning(understood))
+        budget = self.budgets.shown(caller, whose)
+        remarks = [] if budget is None else [state_text(budget, self.clock.now())]
+        return costs_reply(found, whose, language, self._turning(understood), remarks)
 
     def _of_the_fleet(self, understood: Understood, caller: Caller, language: str) -> Reply:
         args, now, slash = understood.request.args, self.clock.now(), self.grammar.slash

@@ -117,6 +117,20 @@ def whose(word: str) -> str:
     )
 
 
+def spender(word: str) -> str:
+    """Whose budget: `mine`, `channel`, or the id or mention of a person or a channel."""
+    mentioned = re.fullmatch(r"<[@#]([A-Z0-9]+)(?:\|[^<>]*)?>", word)
+    found = mentioned[1] if mentioned else word
+    if found.lower() in ("mine", "channel"):
+        return found.lower()
+    if re.fullmatch(r"[UWCGD][A-Z0-9]{1,30}|local:[\w.@-]{1,60}", found):
+        return found
+    raise UserError(
+        Text("`{word}` is no person or channel: type an id, such as `U0123456789`.",
+             word=words.shortened(word))
+    )  # fmt: skip
+
+
 def time_word(word: str) -> str:
     """A word of `4h`, `until 9:00`, `until tomorrow 9:00`."""
     if re.fullmatch(r"for|until|tomorrow|[0-9]{1,2}:[0-9]{2}", word.lower()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -23,14 +24,16 @@ RECKONED = Text(
 )
 
 
-def costs_reply(found: Costs, whose: str, language: str, turning: Turning) -> Reply:
-    """`/ds cost`. whose: "mine", "channel" or "all"."""
+def costs_reply(
+    found: Costs, whose: str, language: str, turning: Turning, more: Sequence[Text] = ()
+) -> Reply:
+    """`/ds cost`. whose: "mine", "channel" or "all". more: to be said below the list."""
     length = found.span.end - found.span.begin
     summary = Text(
         "{vms}: about {total} in {length}", vms=_SUMS[whose], total=found.total, length=length
     )
     rows = [cost_line(each, language) for each in found.rows]
-    last = [context(say(each, language)) for each in _remarks(found)]
+    last = [context(say(each, language)) for each in [*more, *_remarks(found)]]
     layouts = [Layout([Part([], rows)])]
     return list_reply(say(summary, language), layouts, turning, language, last=last)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from bot.ports import Chat, Clock, Cloud, ContainerHosts
+from bot.services.allowing import AllowSpending, AskForBudget
+from bot.services.budgets import Budgets
 from bot.services.digests import DIGEST, Digests, TellDigest
 from bot.services.duties import Duty, Errands
 from bot.services.follow_up import FollowUp, Stores
@@ -71,6 +73,7 @@ class Caretaker:
         self.questions = IdleQuestions(stores, follow_up, policy, clock)
         self.spending = Spending(stores, policy, clock)
         self.digests = Digests(self.spending, errands, policy, clock)
+        self.budgets = budgets = Budgets(self.spending, errands, news, clock)
         self.duties: dict[str, Duty] = {
             "tell": Tell(messenger, news.admins),
             DIGEST: TellDigest(self.spending, messenger, policy, chat, clock),
@@ -84,6 +87,8 @@ class Caretaker:
             "extend": ExtendVm(stores, notices, policy, clock),
             "vm release": ReleaseVm(shared),
             "admin reaper": SwitchReaper(stores, follow_up, policy, clock),
+            "budget ask": AskForBudget(budgets, policy, clock),
+            "admin budget": AllowSpending(budgets, policy),
             "admin adopt": AdoptVm(cloud, vms, policy, clock),
             "admin cancel": CancelOrphan(cloud, vms, policy),
         }

@@ -21,7 +21,6 @@ from bot.ports import Chat, Clock, Journal
 from bot.replies.blocks import Drawing, Reply
 from bot.replies.digest import digest_in_words, digest_reply
 from bot.services.duties import Errands
-from bot.services.operations import operation_id
 from bot.services.recorded import Json
 from bot.services.spending import Spending
 from bot.services.telling import PAUSES, Messenger
@@ -70,17 +69,10 @@ class Digests:
         if due is None:
             return False
         key = f"{channel_id}:{due.isoformat()}"
-        if self._is_known(key):
+        if self.errands.is_known(DIGEST, key):
             return False
         args = {"channel": channel_id, "due": due.isoformat()}
         return self.errands.ask(DIGEST, args, key, channel_id) is not None
-
-    def _is_known(self, key: str) -> bool:
-        try:
-            self.spending.stores.operations.get(operation_id(f"{DIGEST}:{key}"))
-        except LookupError:
-            return False
-        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,3 +90,7 @@ class Errands:
         """Have a duty done; None when it was asked for under this key before."""
         caller = Caller(user_id, BOT, channel_id)
         return self.operations.record(Request(kind, args), caller, f"{kind}:{key}", None)
+
+    def is_known(self, kind: str, key: str) -> bool:
+        """Whether a duty was asked for under this key."""
+        return self.operations.is_known(f"{kind}:{key}")

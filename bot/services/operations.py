@@ -139,6 +139,14 @@ class Operations:
         self._waiting.put(op.id)
         return op.id
 
+    def is_known(self, key: str) -> bool:
+        """Whether something was recorded under this key, and is not forgotten yet."""
+        try:
+            self._store.get(operation_id(key))
+        except LookupError:
+            return False
+        return True
+
     def start(self, engines: Engines, *, team_id: str | None = None) -> None:
         """Begin to start operations, first those that an earlier process left unfinished.
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from bot.activity import VmActivity
 from bot.errors import ChatRefused, CloudError, UserError
 from bot.metrics import REAPED
 from bot.models import CloudVm, Operation, OperationState, Text, Vm, VmState
@@ -21,7 +22,14 @@ from bot.services.reconcile import is_ending
 from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.services.release import Reaping
 from bot.services.telling import Messenger, News
-from bot.services.watching import Known, assessed, own_sign
+from bot.services.watching import (
+    Assessed,
+    Known,
+    activity_from_json,
+    activity_to_json,
+    assessed,
+    own_sign,
+)
 from bot.services.work import CardRules, Failed, Outcome, Watch, Work
 from bot.store import MarkRow
 
@@ -29,6 +37,8 @@ log = logging.getLogger(__name__)
 
 LOOKS_APART = timedelta(seconds=10)
 """Between looks whose difference is the last word on whether a VM is in use."""
+
+_OPENED = Text("Somebody has opened RStudio on it.")
 
 
 class Stays(UserError):
@@ -76,12 +86,14 @@ class Reap:
     def _take(self, work: Work, vm: Vm) -> OperationState:
         limits = self.shared.cancelling.policy.timeouts
         try:
+            self.shared.suspend(work, vm)
+            rest = work.step("rest", lambda: self._at_rest(vm))
             saved = self.shared.save(work, vm)
             ended = work.phase(
                 "cancel",
                 Text("Cancel at SoftLayer"),
                 limits.cancel,
-                lambda watch: self._let_go(watch, work.op, vm),
+                lambda watch: self._let_go(watch, work.op, vm, rest),
             )
         except Failed as failure:
             return self._failed(work, vm, failure)
@@ -93,21 +105,29 @@ class Reap:
         REAPED.labels("reaped").inc()
         return OperationState.DONE
 
-    def _let_go(self, watch: Watch, op: Operation, vm: Vm) -> Json:
+    def _at_rest(self, vm: Vm) -> Json:
+        """A look at the VM whose sessions have just been suspended; what follows is compared with
+        it, as suspending and saving look like use."""
+        seen = self.shared.looks.one(vm)
+        return {"seen": activity_to_json(seen) if seen else None}
+
+    def _let_go(self, watch: Watch, op: Operation, vm: Vm, rest: Json) -> Json:
         assert vm.cloud_id is not None
         cancelling = self.shared.cancelling
         try:
-            return cancelling.let_go(watch, vm, vm.cloud_id, lambda there: self._claim(op, there))
+            return cancelling.let_go(
+                watch, vm, vm.cloud_id, lambda there: self._claim(op, there, rest)
+            )
         except Stays as stays:
             return {"stays": text_to_json(stays.text)}
 
-    def _claim(self, op: Operation, there: CloudVm) -> None:
+    def _claim(self, op: Operation, there: CloudVm, rest: Json) -> None:
         """The last look, then the word that nobody can take back. Raises Stays."""
         mark = self._mark(op)
         marks = self.shared.notices.marks
         if mark.ended_by == op.id and is_ending(there):
             return  # it was cancelled before the process died
-        why = self._why_not(op, there)
+        why = self._forbidden(op, there) or self._used_since(op, there, rest)
         if why is None and not marks.claim(mark.vm, mark.number, op.id, self.clock.now()):
             why = Text("It was kept, or is in use again.")
         if why is not None:
@@ -125,16 +145,15 @@ class Reap:
             there = self.shared.cancelling.cloud.get(vm.cloud_id)
         except CloudError as error:
             return {"stays": text_to_json(error.text)}
-        why = self._why_not(op, there)
+        why = self._forbidden(op, there) or self._in_use(op, there)
         if why is not None:
             return {"stays": text_to_json(why)}
         self.shared.notices.show_taking(self._mark(op))
         return {}
 
-    def _why_not(self, op: Operation, there: CloudVm) -> Text | None:
-        """Why the VM is not to be taken now, by everything read anew; None: it is."""
-        follow_up, notices = self.shared.follow_up, self.shared.notices
-        stores, vm, mark = follow_up.stores, self._vm(op), self._mark(op)
+    def _forbidden(self, op: Operation, there: CloudVm) -> Text | None:
+        """What stands against taking the VM, whether it is in use or not; None: nothing."""
+        follow_up, vm, mark = self.shared.follow_up, self._vm(op), self._mark(op)
         is_claimed = mark.ended_by == op.id
         if not follow_up.is_armed:
             return Text("The reaper is off.")
@@ -142,25 +161,55 @@ class Reap:
             return Text("It was kept, or is in use again.")
         if is_claimed and vm.state is VmState.CANCELLING:
             vm = replace(vm, state=VmState.READY)
-        forbidden = blocked_by(vm, there)
-        if forbidden is not None:
-            return forbidden
-        open_mark = replace(mark, ended_at=None)
-        known = Known(
-            vm, stores.watch.get(vm.op_id), stores.marks.lease(vm.op_id), open_mark, there
-        )
+        return blocked_by(vm, there)
+
+    def _in_use(self, op: Operation, there: CloudVm) -> Text | None:
+        """Why the VM is in use, by all signs read anew; None: it is not."""
+        known = self._known(op, there)
         for _ in range(2):  # rates of two looks that are too near to each other are noise
             self.clock.sleep(LOOKS_APART)
-            known = replace(known, lease=stores.marks.lease(vm.op_id))
-            seen, now = self.shared.looks.one(vm), self.clock.now()
-            last_look = known.watch.looked_at if known.watch else None
-            operations = stores.operations.since(last_look or now)
-            own = own_sign(vm, operations, last_look, now)
-            one = assessed(known, seen, own, notices.policy.idle, now)
+            one = self._assessed(known)
             if one.step.kind is not StepKind.REAP:
                 return one.step.why
             known = replace(known, watch=one.row)
         return None
+
+    def _used_since(self, op: Operation, there: CloudVm, rest: Json) -> Text | None:
+        """Why it is in use after its work was saved; None: nobody came meanwhile.
+
+        What had been suspended is there again only if somebody opened it.
+        """
+        known, seen = self._known(op, there), activity_from_json(rest["seen"])
+        if seen is None or known.watch is None:
+            return Text("The VM does not answer.")
+        if _has_session(seen):
+            return _OPENED
+        known = replace(known, watch=replace(known.watch, activity=rest["seen"], looked_at=seen.at))
+        for since in (seen.at, None):
+            self.clock.sleep(LOOKS_APART)
+            one = self._assessed(known, since)
+            if one.step.kind is not StepKind.REAP:
+                return one.step.why
+            if _has_session(activity_from_json(one.row.activity)):
+                return _OPENED
+            known = replace(known, watch=one.row)
+        return None
+
+    def _known(self, op: Operation, there: CloudVm) -> Known:
+        stores, vm, mark = self.shared.follow_up.stores, self._vm(op), self._mark(op)
+        open_mark = replace(mark, ended_at=None)
+        lease = stores.marks.lease(vm.op_id)
+        return Known(vm, stores.watch.get(vm.op_id), lease, open_mark, there)
+
+    def _assessed(self, known: Known, at_work_since: datetime | None = None) -> Assessed:
+        """By a look now, compared with the one that is known."""
+        stores, vm = self.shared.follow_up.stores, known.vm
+        known = replace(known, lease=stores.marks.lease(vm.op_id))
+        seen, now = self.shared.looks.one(vm), self.clock.now()
+        last_look = known.watch.looked_at if known.watch else None
+        own = own_sign(vm, stores.operations.since(last_look or now), last_look, now)
+        idle = self.shared.notices.policy.idle
+        return assessed(known, seen, own, idle, now, at_work_since)
 
     def _stays(self, work: Work, vm: Vm, why: Text) -> OperationState:
         """Something spoke against it in the last moment. The next sweep looks at it again."""
@@ -221,3 +270,7 @@ class Reap:
 
     def _mark(self, op: Operation) -> MarkRow:
         return self.shared.notices.marks.get(op.args["vm"], op.args["mark"])
+
+
+def _has_session(seen: VmActivity | None) -> bool:
+    return any(one.sessions for one in (seen and seen.containers) or ())

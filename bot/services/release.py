@@ -32,11 +32,16 @@ class Saved:
 
 
 class Saver(Protocol):
-    """Saves the work on a VM before it is cancelled."""
+    """Saves the work on a VM before it is cancelled. Done already is success: each may be called
+    again after a crash."""
+
+    def suspend(self, work: Work, vm: Vm) -> None:
+        """Have what is at rest on the VM write down what it has, and end. Raises Failed when
+        something is at work."""
 
     def save(self, work: Work, vm: Vm, policy: IdlePolicy) -> Saved:
-        """Save everything that would be lost, and read it again. Done already is success: it may be
-        called again after a crash. Nothing to be saved is success. Raises Failed."""
+        """Save everything that would be lost, and read it again. Nothing to be saved is success.
+        Raises Failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,18 @@ class Reaping:
     notices: Notices
     saver: Saver | None
 
+    def suspend(self, work: Work, vm: Vm) -> None:
+        """Raises Failed when something is at work on the VM."""
+        self._saver().suspend(work, vm)
+
     def save(self, work: Work, vm: Vm) -> Saved:
-        """Raises Failed when the work is not surely saved."""
+        """What was suspended. Raises Failed when the work is not surely saved."""
+        return self._saver().save(work, vm, self.notices.idle_policy(vm))
+
+    def _saver(self) -> Saver:
         if self.saver is None:
             raise Failed("save", Text("Save the work"), Text("This bot cannot save work yet."))
-        return self.saver.save(work, vm, self.notices.idle_policy(vm))
+        return self.saver
 
     def report(self, vm: Vm, saved: Saved) -> Outcome:
         """What it cost, and where the work is."""
@@ -93,6 +105,7 @@ class ReleaseVm:
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         cancelling = self.shared.cancelling
         vm = cancelling.vms.get(admitted["vm"])
+        self.shared.suspend(work, vm)
         saved = self.shared.save(work, vm)
         cancelling.vms.change(vm.op_id, unless=frozenset({VmState.GONE}), state=VmState.CANCELLING)
         work.phase(

@@ -86,7 +86,8 @@ class Sweep:
 
     def _assess_all(self, listed: Sequence[CloudVm] | None) -> list[Assessed]:
         stores = self.stores
-        vms = [vm for vm in stores.vms.live() if vm.state in _LOOKED_AT]
+        taken = self._being_taken()
+        vms = [vm for vm in stores.vms.live() if vm.state in _LOOKED_AT and vm.op_id not in taken]
         watch, leases, marks = (
             stores.watch.all(), stores.marks.leases(), stores.marks.all_current(),
         )  # fmt: skip
@@ -103,6 +104,11 @@ class Sweep:
             if one is not None:
                 found.append(one)
         return found
+
+    def _being_taken(self) -> set[str]:
+        """VMs whose work is being saved, which looks like use; who does that looks for real use."""
+        operations = self.stores.operations.since(self.clock.now())
+        return {op.args["vm"] for op in operations if op.kind == "reap" and not op.state.is_final}
 
     def _assess(
         self, known: Known, seen: VmActivity | None, operations: Sequence[Operation]

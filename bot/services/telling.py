@@ -163,7 +163,7 @@ class News:
             "places": list(dict.fromkeys(places)),
             "reader": reader,
             "text": text_to_json(text),
-            "buttons": [_button_to_json(each) for each in buttons],
+            "buttons": [button_to_json(each) for each in buttons],
         }
         asked = self.errands.ask("tell", args, f"{key}:{fact}:{noted.first_at.isoformat()}")
         self.findings.told(key, now)
@@ -187,7 +187,8 @@ def _reply(args: Json, language: str) -> Reply:
     return Reply(spoken(text), blocks)
 
 
-def _button_to_json(button: Button) -> Json:
+def button_to_json(button: Button) -> Json:
+    """A button as the duty "tell" takes it."""
     confirm = text_to_json(button.confirm) if button.confirm else None
     label = text_to_json(button.label)
     return {"label": label, "value": button.value, "style": button.style, "confirm": confirm}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,20 +62,25 @@ class OrderVm:
     marks: MarkStore
     policy: Policy
     clock: Clock
+    require_budget: Callable[[Operation], None] = lambda op: None
 
     def title(self, op: Operation) -> Text:
         return Text("VM {name}", name=op.args["name"])
 
-    def admit(self, op: Operation) -> Json:
-        """Check the order against what is sold, and reserve the name."""
+    def admit(self, op: Operation, *, again: bool = False) -> Json:
+        """Check the order against what is sold, and reserve the name.
+
+        again: one of ours that had the name may still be about to vanish at SoftLayer.
+        """
         vm = self._wanted(op)
+        self.require_budget(op)
         _check_size(vm, self.cloud.offers())
         self._check_image(vm)
         self._reserve(vm)
         if "lease" in op.args:
             self.marks.extend(vm.op_id, self._lease_end(op), op.caller.user_id)
         try:
-            self._check_name_is_free(vm)
+            self._check_name_is_free(vm, again)
         except Exception:
             self.vms.gone(vm.op_id, self.clock.now())
             raise
@@ -171,19 +176,24 @@ class OrderVm:
                 instead=f"vm {vm.hostname} --image {self.policy.vm.image}",
             )
 
-    def _check_name_is_free(self, vm: Vm) -> None:
+    def _check_name_is_free(self, vm: Vm, again: bool) -> None:
         """Somebody may have ordered a VM of that name by hand, or cancelled one just now."""
         others = self.cloud.find(vm.hostname, vm.domain)
         for other in others:
-            if other.request_id != vm.op_id:
+            is_vanishing = again and self._ended_at(other) is not None
+            if other.request_id != vm.op_id and not is_vanishing:
                 raise UserError(self._why_taken(other), instead=f"vm {_next_name(vm.hostname)}")
+
+    def _ended_at(self, other: CloudVm) -> datetime | None:
+        """When a VM of ours was cancelled; None when it was not, or is not ours."""
+        try:
+            return self.vms.get(other.request_id or "").ended_at
+        except LookupError:
+            return None
 
     def _why_taken(self, other: CloudVm) -> Text:
         name = f"{other.hostname}.{other.domain}"
-        try:
-            ended_at = self.vms.get(other.request_id or "").ended_at
-        except LookupError:
-            ended_at = None
+        ended_at = self._ended_at(other)
         if ended_at is None:
             return Text(
                 "The SoftLayer account has a VM `{name}` that the bot did not order.", name=name

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.activity import (
@@ -23,9 +24,9 @@ from bot.reaping import Mark, Step, next_step
 from bot.services.duties import BOT
 from bot.services.recorded import Json, text_from_json, text_to_json
 from bot.store import LeaseRow, MarkRow, WatchRow
-from config.idle import IdlePolicies, IdlePolicy, Subject
+from config.idle import IdlePolicies, IdlePolicy, Subject, Thresholds
 
-_NO_USE = frozenset({"keep", "extend", "vm release"})
+_NO_USE = frozenset({"keep", "extend", "vm release", "budget ask"})
 """What is asked about a VM without using it."""
 
 
@@ -56,11 +57,18 @@ class Assessed:
 
 
 def assessed(
-    known: Known, seen: VmActivity | None, own: Signal, policies: IdlePolicies, now: datetime
+    known: Known,
+    seen: VmActivity | None,
+    own: Signal,
+    policies: IdlePolicies,
+    now: datetime,
+    at_work_since: datetime | None = None,
 ) -> Assessed:
     """What a look at a VM comes to.
 
     seen: None when the VM could not be looked at. own: what the bot itself knows of its use.
+    at_work_since: since the last look the bot has copied the VM's files, all the time: what the VM
+    has computed meanwhile tells nothing, and that nobody looked is no gap.
     """
     row = known.watch
     before = activity_from_json(row.activity) if row else None
@@ -68,6 +76,8 @@ def assessed(
     images = {known.vm.image} | {one.image for one in (seen and seen.containers) or ()}
     tags = known.there.tags if known.there else _strings(row, "tags")
     policy = policies.of(_subject(known.vm, tags, images if seen else _strings(row, "images")))
+    if at_work_since is not None:
+        policy = _eased(policy, now - at_work_since)
     signs = (*read_signals(before, seen, policy, now), own)
     earlier = signals_of(row) if row else None
     signals = remember(earlier, row.looked_at if row else None, signs, policy, now)
@@ -83,7 +93,7 @@ def assessed(
         signals={
             "now": [_signal_to_json(each) for each in signals.now],
             "untouched_since": _written(signals.untouched_since),
-            "absences": [[_written(a.left_at), _written(a.back_at)] for a in signals.absences],
+            "absences": _absences_to_json(signals.absences),
             "tags": sorted(tags),
             "images": sorted(images),
         },
@@ -116,6 +126,20 @@ def policy_of(known: Known, policies: IdlePolicies) -> IdlePolicy:
     """A VM's policy, as far as it is known without a look at it."""
     images = _strings(known.watch, "images") or {known.vm.image}
     return policies.of(_subject(known.vm, _strings(known.watch, "tags"), images))
+
+
+def policy_for(vm: Vm, policies: IdlePolicies) -> IdlePolicy:
+    """The policy of a VM that was not looked at yet."""
+    return policies.of(_subject(vm, (), {vm.image}))
+
+
+def with_absences(
+    vm: Vm, row: WatchRow | None, absences: Iterable[Absence], now: datetime
+) -> WatchRow:
+    """A VM's row with the absences of the VM that it takes the place of."""
+    known = row or WatchRow(vm=vm.op_id, looked_at=now)
+    written = (known.signals or {}) | {"absences": _absences_to_json(absences)}
+    return replace(known, looked_at=now, signals=written)
 
 
 def own_sign(
@@ -222,6 +246,13 @@ def _billed_from(known: Known) -> datetime | None:
     return known.watch.billed_from if known.watch else None
 
 
+def _eased(policy: IdlePolicy, time: timedelta) -> IdlePolicy:
+    any_rate = Thresholds.model_construct(
+        cpu_percent=math.inf, vm_cpu_percent=math.inf, network_bytes_per_s=math.inf
+    )
+    return policy.model_copy(update={"thresholds": any_rate, "gap": policy.gap + time})
+
+
 def _subject(vm: Vm, tags: Iterable[str], images: Iterable[str]) -> Subject:
     return Subject(vm.owner_id, vm.channel_id, frozenset(tags), frozenset(images))
 
@@ -229,6 +260,10 @@ def _subject(vm: Vm, tags: Iterable[str], images: Iterable[str]) -> Subject:
 def _strings(row: WatchRow | None, name: str) -> Sequence[str]:
     found: Sequence[str] = ((row.signals if row else None) or {}).get(name, ())
     return found
+
+
+def _absences_to_json(absences: Iterable[Absence]) -> list[list[str | None]]:
+    return [[_written(each.left_at), _written(each.back_at)] for each in absences]
 
 
 def _signal_to_json(signal: Signal) -> Json:

@@ -9,6 +9,7 @@ from bot.adapters.docker_host import DockerHosts
 from bot.adapters.durable import DurableEngine
 from bot.adapters.durable_lookout import Lookout
 from bot.adapters.local_chat import NoSlack
+from bot.adapters.save_files import SaveFiles
 from bot.adapters.slack import SlackChat
 from bot.adapters.slack_api import SlackAccess
 from bot.adapters.vm_identity import VmIdentity
@@ -43,6 +44,7 @@ class Parts:
             chat=chat,
             clock=self.clock,
             identity=identity,
+            archives=SaveFiles(env.ds_home / "saves"),
             refreshes_homes=False,
         )
         self.lookout = Lookout(env.ds_home, self.core.database)

@@ -27,6 +27,7 @@ class SaveRow:
     manifest: Json
     image_guid: str | None = None  # of the VM's disks, where they were captured, too
     image_bytes: int | None = None
+    restored_as: str | None = None  # op_id of the VM that has its files again
 
 
 class SaveStore:
@@ -64,6 +65,12 @@ class SaveStore:
     def expired(self, now: datetime) -> list[SaveRow]:
         """Those whose time is over."""
         return self._select(saves.c.expires_at <= now)
+
+    def restored(self, save_id: str, vm: str) -> None:
+        """Its files are on that VM again."""
+        change = saves.update().where(saves.c.id == save_id).values(restored_as=vm)
+        with self._engine.begin() as connection:
+            connection.execute(change)
 
     def remove(self, save_id: str) -> None:
         """Forget one; forgotten already is success."""

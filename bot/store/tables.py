@@ -207,6 +207,7 @@ saves = Table(
     Column("manifest", JSON, nullable=False),
     Column("image_guid", String(40)),
     Column("image_bytes", BigInteger),
+    Column("restored_as", String(40)),
     Index("saves_by_name", "hostname"),
 )
 

@@ -18,10 +18,14 @@ from bot.models import ContainerSpec, Mount, PortBinding
 from bot.ports import ContainerHost
 from sandbox.softlayer.hypervisor import Hypervisor
 from tests.contracts.activity_worlds import (
+    PASSWORD,
     RSTUDIO,
     ActivityWorld,
     FakeActivityWorld,
     RealActivityWorld,
+    app_spec,
+    container,
+    look_until,
 )
 from tests.contracts.host_worlds import (
     QUITTER,
@@ -38,6 +42,7 @@ from tests.contracts.host_worlds import (
     wipe,
 )
 from tests.fakes.hosts import FakeRun
+from tests.pages import RStudioTab
 
 engine = pytest.mark.engine
 
@@ -514,3 +519,336 @@ def test_a_volume_that_an_onlookers_image_wants_goes_with_it(real: RealWorld) ->
 
     assert host.volumes() == [SAVED, OTHER]
     real.shell("docker rmi wants-volume")
+
+
+# --- what a container has changed ----------------------------------------------------------------
+
+
+def changes(host: ContainerHost, container_id: str) -> bytes:
+    pieces: list[bytes] = []
+    host.save_changes(container_id, pieces.append)
+    return b"".join(pieces)
+
+
+def names_in(tar: bytes) -> set[str]:
+    with tarfile.open(fileobj=io.BytesIO(tar), mode="r:") as found:
+        return set(found.getnames())
+
+
+def test_what_a_container_has_written_comes_into_a_new_one(world: World) -> None:
+    """Without its volumes, which are saved by themselves, and what ends with a run."""
+    host = host_of(world)
+    files = {"/opt/zoo/한글.R": "x <- '값'".encode(), "/opt/zoo/a/b": b"b", "/etc/own": b"o"}
+    passing = {"/tmp/t": b"t", "/run/r": b"r", "/var/tmp/v": b"v", "/work/w": b"w"}
+    image, command = world.script(FakeRun(exit_code=0, files=files | passing))
+    spec = ContainerSpec("one", image, command=command, mounts=(Mount(SAVED, "/work"),))
+    host.run(spec)
+    wait_until_ended(host, "one")
+
+    tar = changes(host, "one")
+    host.create(replace(spec, name="other", mounts=(Mount(OTHER, "/work"),)))
+    host.load_changes("other", in_pieces(tar))
+
+    names = names_in(tar)
+    assert names >= {path.removeprefix("/") for path in files}
+    assert not names & {path.removeprefix("/") for path in passing}
+    assert host.fetch("other", "/opt/zoo", MB) == {
+        "한글.R": files["/opt/zoo/한글.R"],
+        "a/b": b"b",
+    }
+    assert host.fetch("other", "/etc/own", MB) == {"own": b"o"}
+    assert host.fetch("other", "/work", MB) == {}
+
+
+def test_a_container_that_has_written_nothing_has_an_empty_tar(world: World) -> None:
+    """Which can be put back all the same."""
+    host = host_of(world)
+    host.run(ContainerSpec("one", SLEEPER))
+    host.create(ContainerSpec("other", SLEEPER))
+
+    tar = changes(host, "one")
+    host.load_changes("other", in_pieces(tar))
+
+    assert names_in(tar) == set()
+
+
+def test_what_was_put_there_before_the_start_is_saved(world: World) -> None:
+    host = host_of(world)
+    host.create(ContainerSpec("one", SLEEPER, files={"/srv/app/app.R": b"app"}))
+
+    assert "srv/app/app.R" in names_in(changes(host, "one"))
+
+
+def test_no_container_no_changes(world: World) -> None:
+    host = host_of(world)
+
+    with pytest.raises(ContainerNotFound):
+        host.save_changes("nosuch", lambda piece: None)
+    with pytest.raises(ContainerNotFound):
+        host.load_changes("nosuch", iter([]))
+
+
+@pytest.mark.parametrize("error", [Own("full"), OSError("full")], ids=repr)
+def test_who_writes_changes_may_leave(world: World, error: Exception) -> None:
+    host = host_of(world)
+    host.create(ContainerSpec("one", SLEEPER, files={"/a": bytes(MB)}))
+    calls = 0
+
+    def write(piece: bytes) -> None:
+        nonlocal calls
+        calls += 1
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        host.save_changes("one", write)
+
+    assert caught.value is error
+    assert calls == 1
+
+
+def test_half_of_the_changes_is_refused(world: World) -> None:
+    host = host_of(world)
+    host.create(ContainerSpec("one", SLEEPER, files={"/a": b"a" * 10_000}))
+    host.create(ContainerSpec("other", SLEEPER))
+    tar = changes(host, "one")
+
+    with pytest.raises(EngineRefused):
+        host.load_changes("other", iter([tar[:5_000]]))
+
+
+CHANGE = r"""
+set -e
+useradd -m -u 4321 jane
+echo x >> /etc/nsswitch.conf
+chmod 640 /etc/passwd
+mkdir -p /opt/lib/zoo
+echo zoo > /opt/lib/zoo/R
+ln /opt/lib/zoo/R /opt/lib/zoo/hard
+ln -s /opt/lib/zoo /opt/lib/link
+ln -s lib/zoo /opt/relative
+chown -R 4321 /opt/lib/zoo
+chmod 1777 /usr/share/doc
+rm -f /etc/issue
+mkdir /added/own
+echo own > /added/own/file
+mkdir -p /root/빈폴더
+chmod 711 /root/빈폴더
+echo in > /added/volume/in
+head -c 3000000 /dev/urandom > '/var/lib/a file'
+echo tmp > /tmp/tmp
+echo run > /run/run
+echo shm > /dev/shm/shm
+sleep 100000
+"""
+LOOK = r"""
+for path in /etc/passwd /etc/shadow /etc/nsswitch.conf /opt /added /root/빈폴더 \
+  '/var/lib/a file' /home/jane /usr/share/doc; do
+  find "$path" -maxdepth 9 -path /added/volume -prune -o -path '/usr/share/doc/*' -prune -o \
+    -printf '%p %y %m %U:%G %l\n'
+done | sort
+sha256sum /etc/passwd /etc/nsswitch.conf '/var/lib/a file' /opt/lib/zoo/* /added/own/file
+[ /opt/lib/zoo/R -ef /opt/lib/zoo/hard ] && echo linked
+"""
+
+
+@only_real
+def test_everything_that_was_changed_is_as_it_was(real: RealWorld) -> None:
+    """Changed and added, below and beside a volume, while the container runs."""
+    host = host_of(real)
+    spec = ContainerSpec(
+        "one", RSTUDIO, command=("sh", "-c", CHANGE), mounts=(Mount(SAVED, "/added/volume"),)
+    )
+    host.run(spec)
+    real.shell("until docker exec one test -e /dev/shm/shm; do sleep 0.2; done")
+    pieces: list[bytes] = []
+
+    host.save_changes("one", pieces.append)
+    again = replace(
+        spec, name="other", command=("sleep", "100000"), mounts=(Mount(OTHER, "/added/volume"),)
+    )
+    host.create(again)
+    host.load_changes("other", iter(pieces))
+    host.start("other")
+
+    def look(name: str) -> str:
+        real.shell(f"cat > /tmp/look <<'END'\n{LOOK}\nEND\ndocker cp /tmp/look {name}:/look")
+        return real.shell(f"docker exec {name} sh /look 2>&1")
+
+    names = names_in(b"".join(pieces))
+    assert look("other") == look("one")
+    assert "linked" in look("other")
+    assert not [name for name in names if name.startswith(("tmp/", "run/", "dev/", "added/vol"))]
+    assert not [name for name in names if name.startswith("usr/share/doc/")], "it was not changed"
+    assert "etc" not in names
+    assert max(map(len, pieces)) < MB
+
+
+@only_real
+def test_too_many_single_files_are_refused(real: RealWorld) -> None:
+    """One by one they would take minutes; nobody works like that in a container."""
+    host = host_of(real)
+    script = "cd /usr/share && for i in $(seq 2001); do : > f$i; done"
+    host.run(ContainerSpec("one", RSTUDIO, command=("sh", "-c", script)))
+    wait_until_ended(host, "one")
+
+    with pytest.raises(EngineRefused, match="too many single files"):
+        host.save_changes("one", lambda piece: None)
+
+
+@only_real
+def test_a_root_that_cannot_be_written_to_has_no_changes(real: RealWorld) -> None:
+    host = host_of(real)
+    spec = ContainerSpec("one", SLEEPER, is_confined=True, scratch_mb=10)
+    host.run(spec)
+    host.create(replace(spec, name="other"))
+
+    tar = changes(host, "one")
+    host.load_changes("other", iter([tar]))
+
+    assert names_in(tar) == set()
+
+
+@only_real
+def test_changes_that_break_midway_are_none(real: RealWorld) -> None:
+    host = host_of(real)
+    script = "head -c 30000000 /dev/urandom > /root/large; sleep 100000"
+    host.run(ContainerSpec("one", RSTUDIO, command=("sh", "-c", script)))
+    real.shell("until docker exec one pgrep sleep; do sleep 0.2; done")
+    got = 0
+
+    def write(piece: bytes) -> None:
+        nonlocal got
+        if got < 5 * MB <= got + len(piece):
+            real.cut_connections()
+        got += len(piece)
+
+    with pytest.raises(HostUnreachable):
+        host.save_changes("one", write)
+
+    assert got < 30 * MB
+    assert len(changes(host, "one")) > 30 * MB
+
+
+# --- sessions ------------------------------------------------------------------------------------
+
+
+def test_a_session_at_rest_is_suspended(people: ActivityWorld) -> None:
+    host = people.connection()
+    host.run(app_spec("rstudio", RSTUDIO, 8787))
+    with people.tab():
+        look_until(people, lambda seen: container(seen, "rstudio").sessions == 1)
+
+    assert host.suspend("rstudio", SOON) == 0
+
+    assert container(host.activity(), "rstudio").sessions == 0
+    assert host.suspend("rstudio", AT_ONCE) == 0
+
+
+def test_a_session_at_work_is_left_and_counted(people: ActivityWorld) -> None:
+    host = people.connection()
+    host.run(app_spec("rstudio", RSTUDIO, 8787))
+    with people.tab() as tab:
+        tab.compute()
+        look_until(people, lambda seen: container(seen, "rstudio").is_executing is True)
+
+        assert host.suspend("rstudio", timedelta(seconds=2)) == 1
+
+        assert container(host.activity(), "rstudio").is_executing is True
+
+
+def test_what_is_no_rstudio_has_no_sessions(people: ActivityWorld) -> None:
+    """Running, ended, or not begun."""
+    host = people.connection()
+    host.run(ContainerSpec("plain", SLEEPER))
+    host.run(ContainerSpec("ended", QUITTER))
+    wait_until_ended(host, "ended")
+    host.create(ContainerSpec("created", SLEEPER))
+
+    assert [host.suspend(name, SOON) for name in ("plain", "ended", "created")] == [0, 0, 0]
+    with pytest.raises(ContainerNotFound):
+        host.suspend("nosuch", SOON)
+
+
+@pytest.mark.parametrize(
+    "people", [pytest.param("real", marks=[engine, pytest.mark.slow])], indirect=True
+)
+def test_what_was_suspended_goes_on_in_another_container(people: ActivityWorld) -> None:
+    """The whole way of somebody's work: from one container into a new one, with its variables."""
+    assert isinstance(people, RealActivityWorld)
+    host = people.connection()
+    host.run(app_spec("rstudio", RSTUDIO, 8787))
+    with people.tab():
+        pass
+    url = f"http://{people.real.access.address}:8787/"
+    with RStudioTab(url, PASSWORD) as tab:
+        tab.give("answer <- 41; writeLines('kept', '~/kept.txt'); cat('written\\n')")
+        tab.wait_for("written")
+
+    assert host.suspend("rstudio", SOON) == 0
+    spec, tar = host.blueprint("rstudio"), changes(host, "rstudio")
+    host.remove("rstudio")
+    made = host.create(spec)
+    host.load_changes(made.id, in_pieces(tar))
+    host.start(made.id)
+
+    with people.tab():
+        pass
+    with RStudioTab(url, PASSWORD) as tab:
+        tab.give("cat(answer + 1, readLines('~/kept.txt'), '\\n')")
+        tab.wait_for("42 kept")
+
+
+@pytest.mark.parametrize(
+    "people", [pytest.param("real", marks=[engine, pytest.mark.slow])], indirect=True
+)
+def test_a_session_at_work_suspends_itself_later(people: ActivityWorld) -> None:
+    host = people.connection()
+    host.run(app_spec("rstudio", RSTUDIO, 8787))
+    with people.tab() as tab:
+        tab.sleep()
+        look_until(people, lambda seen: container(seen, "rstudio").is_executing is True)
+        assert host.suspend("rstudio", AT_ONCE) == 1
+        tab.interrupt()
+
+    look_until(people, lambda seen: container(seen, "rstudio").sessions == 0)
+
+
+# --- of the fake ---------------------------------------------------------------------------------
+
+ACTS: dict[str, Callable[[ContainerHost], object]] = {
+    "suspend": lambda host: host.suspend("app", AT_ONCE),
+    "blueprint": lambda host: host.blueprint("app"),
+    "volumes": lambda host: host.volumes(),
+    "save_volume": lambda host: host.save_volume(SAVED, lambda piece: None),
+    "load_volume": lambda host: host.load_volume(OTHER, iter([bytes(1024)])),
+    "save_changes": lambda host: host.save_changes("app", lambda piece: None),
+    "load_changes": lambda host: host.load_changes("app", iter([bytes(1024)])),
+}
+
+
+@pytest.mark.parametrize("is_after", [False, True])
+@pytest.mark.parametrize("method", ACTS)
+def test_each_act_can_fail_before_and_after_it_is_done(method: str, is_after: bool) -> None:
+    world = FakeWorld.boot()
+    host = host_of(world)
+    host.create(ContainerSpec("app", SLEEPER, mounts=(Mount(SAVED, "/work"),)))
+    world.vm.fail(method, HostUnreachable("lost"), after=is_after)
+
+    with pytest.raises(HostUnreachable):
+        ACTS[method](host)
+
+    if method == "load_volume":
+        assert (OTHER in world.vm.volumes) is is_after
+    ACTS[method](host)
+
+
+def test_a_save_can_be_cut() -> None:
+    world = FakeWorld.boot()
+    fill(world, SAVED, {"a.txt": b"a" * 100_000})
+    world.vm.cut_after = 50_000
+    pieces: list[bytes] = []
+
+    with pytest.raises(HostUnreachable):
+        host_of(world).save_volume(SAVED, pieces.append)
+
+    assert sum(map(len, pieces)) == 50_000

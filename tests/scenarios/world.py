@@ -21,6 +21,7 @@ from bot.adapters.clock import SystemClock
 from bot.adapters.cloud_config import user_data_for
 from bot.adapters.health import Health
 from bot.adapters.http_server import HttpServer
+from bot.adapters.save_files import SaveFiles
 from bot.adapters.slack import SlackChat
 from bot.adapters.slack_api import SlackAccess
 from bot.adapters.slack_http import SlackRequests
@@ -149,9 +150,9 @@ def vm_of_ours(clock: FakeClock) -> FakeHost:
 
 
 @contextmanager
-def scenario(transport: str, directory: Path) -> Iterator[Scenario]:
-    """The bot over one transport: "socket" or "http"."""
-    policy, clock = load_policy(), FakeClock()
+def scenario(transport: str, directory: Path, policy: Policy | None = None) -> Iterator[Scenario]:
+    """The bot over one transport: "socket" or "http". policy: None: the shipped one."""
+    policy, clock = policy or load_policy(), FakeClock()
     cloud = FakeCloud(clock)
     hosts = FakeHosts(anywhere=lambda access: vm_of_ours(clock))
     web = FakeWeb(hosts)
@@ -166,6 +167,7 @@ def scenario(transport: str, directory: Path) -> Iterator[Scenario]:
             chat=chat,
             clock=clock,
             identity=FakeIdentity(),
+            archives=SaveFiles(directory / "saves"),
         )
         app = bolt_app(WebClient(slack.bot_token, base_url=slack.api_url), slack.signing_secret)
         register(app, core.boundary, policy.command)

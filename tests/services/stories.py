@@ -153,6 +153,20 @@ def saved_work(world: World) -> None:
     world.machines()[0].volumes["ds-u0jane-workspace"]["thesis.R"] = b"x <- 1"
 
 
+def work_at_rest(world: World) -> None:
+    """An RStudio that runs with work in it, to be saved by the product itself."""
+    world.saver.is_real = True
+    world.has_vm("web")
+    world.done("rstudio")
+    world.machines()[0].volumes["ds-u0jane-workspace"]["thesis.R"] = b"x <- 1"
+
+
+def released(world: World) -> None:
+    """The same, saved and cancelled."""
+    work_at_rest(world)
+    world.done("vm release web")
+
+
 STORIES = [
     Story("vm", lambda world: [world.ask("vm web")], list_lag=LAG),
     Story("vm plain", lambda world: [world.ask("vm web --image plain")]),
@@ -182,6 +196,10 @@ STORIES = [
           skip=("identity.", "cloud.")),
     Story("export to one alone", lambda world: [world.ask("export --private")], saved_work,
           skip=("identity.", "cloud.", "host", "vms.", "operations.")),
+    Story("vm release", lambda world: [world.ask("vm release web")], work_at_rest,
+          skip=("identity.", "operations.")),
+    Story("restore", lambda world: [world.ask("restore web")], released,
+          skip=("chat.", "identity.", "operations.", "cloud.")),
     Story("two people at once",
           lambda world: [world.ask("vm web", JANE), world.ask("vm web", JIHOON)],
           skip=("host", "identity.", "cloud.get")),

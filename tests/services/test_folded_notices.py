@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ from tests.services.idling import (
     until,
 )
 from tests.services.laws import check_laws
+from tests.services.meddling import Point, Strike
+from tests.services.test_reaper_crashes import TELLING
+from tests.services.test_reaper_histories import LOOK as EVERY
+from tests.services.test_reaper_histories import fast_policy
 from tests.services.world import ADMIN, GENERAL, JANE, JIHOON, World
 
 HOUR = timedelta(hours=1)
@@ -215,3 +220,39 @@ def test_one_vm_alone_is_told_as_ever() -> None:
 
     assert "idle VM" not in reply.text
     assert [block["type"] for block in reply.blocks] == ["section", "actions"]
+
+
+# --- whatever goes wrong while they are told ---
+
+
+@pytest.mark.parametrize(
+    ("effect", "strike", "number"),
+    [
+        (effect, strike, number)
+        for effect, strikes in TELLING.items()
+        for strike in strikes
+        for number in ((1, 3) if effect in {"marks.mark", "chat.post", "marks.delivered"} else (1,))
+    ],
+)
+def test_every_vm_is_told_about_once_in_each_place(
+    tmp_path: Path, effect: str, strike: Strike, number: int
+) -> None:
+    """Also when the process dies between any two marks or messages."""
+    world = World(tmp_path, policy=fast_policy())
+    vms = fleet(world, 8)
+    while not world.chat.all_messages:
+        counts = world.meddling._counts
+        world.meddling.plan = {Point(effect, counts[effect] + number): strike}
+        due = world.sim.now() + EVERY
+        world.sweep()
+        world.run(max(due - world.sim.now(), timedelta(0)))
+    for _ in range(4):
+        world.sweep()
+        world.run(EVERY)
+    assert world.meddling.struck
+    for place in (GENERAL, DM):
+        said = [value for each in messages(world, place) for value in buttons(each.blocks)]
+        assert sorted(said.count(f"keep {name} 4h") for name in vms) == [1] * len(vms)
+    assert all((mark := mark_of(world, vm)) and mark.delivered_at for vm in vms.values())
+    assert world.core.operation_store.unfinished() == []
+    world.close()

@@ -29,6 +29,7 @@ from unittest.mock import patch
 
 from bot.adapters.cloud_config import user_data_for
 from bot.adapters.durable import RETRIES
+from bot.adapters.save_files import SaveFiles
 from bot.app import Core
 from bot.errors import EngineRefused
 from bot.models import (
@@ -47,7 +48,7 @@ from bot.models import (
 )
 from bot.ports import Journal
 from bot.services.operations import Request, operation_id
-from bot.services.release import Saved
+from bot.services.release import Saved, Saver
 from bot.services.work import Watch, Work
 from bot.store import (
     FindingStore,
@@ -130,6 +131,7 @@ class World:
         self.ssh_delay = timedelta(seconds=20)  # from provisioned to sshd answering
         self.silent: set[str] = set()  # addresses that do not answer though their VM is up
         self.saver = FakeSaver(self)
+        self.archives = SaveFiles(home / "saves")
         self.logged = _Logged()
         self.given_up: list[str] = []
         self.deaths = 0
@@ -349,9 +351,17 @@ class World:
                 chat=meddling.with_(self.chat, "chat"),
                 clock=self.sim,
                 identity=meddling.with_(FakeIdentity(), "identity"),
+                archives=self.archives,
                 refreshes_homes=False,  # it would look at VMs from a thread of its own
-                saver=meddling.with_(self.saver, "saver") if self.can_save else None,
+                saver=self._saver,
             )
+
+    def _saver(self, real: Saver) -> Saver | None:
+        if not self.can_save:
+            return None
+        self.saver.real = real
+        watched: Saver = self.meddling.with_(self.saver, "saver")
+        return watched
 
     def _closed(self) -> None:
         self.core.close()
@@ -422,9 +432,15 @@ class FakeSaver:
         self.saved: list[str] = []  # op_ids of VMs, in order
         self.times: list[tuple[datetime, str]] = []  # and when
         self.fails = False
+        self.is_real = False  # have the product's own do it
+        self.real: Saver
         self.lasts = timedelta(0)
         self.meanwhile: Callable[[], object] = lambda: None  # happens while it saves
         self._world = world
+
+    def suspend(self, work: Work, vm: Vm) -> None:
+        if self.is_real:
+            self.real.suspend(work, vm)
 
     def save(self, work: Work, vm: Vm, policy: IdlePolicy) -> Saved:
         def save(watch: Watch) -> dict[str, str]:
@@ -436,6 +452,8 @@ class FakeSaver:
             self.times.append((watch.clock.now(), vm.op_id))
             return {}
 
+        if self.is_real:
+            return self.real.save(work, vm, policy)
         work.phase("save", Text("Save the work"), timedelta(hours=1), save)
         return Saved(Text("Its work is saved."))
 

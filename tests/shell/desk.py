@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from bot.adapters.durable_lookout import Presence
 from bot.adapters.local_chat import NoSlack
+from bot.adapters.save_files import SaveFiles
 from bot.app import Core
 from bot.models import Text
 from bot.shell.carrier import Carrier
@@ -96,6 +97,7 @@ def opened(directory: Path) -> Iterator[Desk]:
         chat=NoSlack(),
         clock=clock,
         identity=FakeIdentity(),
+        archives=SaveFiles(directory / "saves"),
         refreshes_homes=False,
     )
     engines = FakeEngines(core.runner.run, on_crash=core.runner.give_up)

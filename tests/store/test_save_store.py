@@ -45,6 +45,13 @@ def test_written_twice_is_once_as_last_written(store: SaveStore) -> None:
     assert len(store.of()) == 3
 
 
+def test_it_is_remembered_where_it_is_restored(store: SaveStore) -> None:
+    store.restored(FIRST.id, "vm")
+
+    assert store.get(FIRST.id) == replace(FIRST, restored_as="vm")
+    assert store.get(SECOND.id).restored_as is None
+
+
 def test_it_expires_at_its_instant(store: SaveStore) -> None:
     assert store.expired(FIRST.expires_at - timedelta(seconds=1)) == []
     assert store.expired(FIRST.expires_at) == [SECOND, FIRST, OTHERS]

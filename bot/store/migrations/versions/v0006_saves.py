@@ -26,5 +26,6 @@ def upgrade() -> None:
         sa.Column("manifest", sa.JSON, nullable=False),
         sa.Column("image_guid", sa.String(40)),
         sa.Column("image_bytes", sa.BigInteger),
+        sa.Column("restored_as", sa.String(40)),
     )
     op.create_index("saves_by_name", "saves", ["hostname"])
