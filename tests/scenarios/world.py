@@ -150,9 +150,11 @@ def vm_of_ours(clock: FakeClock) -> FakeHost:
 
 
 @contextmanager
-def scenario(transport: str, directory: Path, policy: Policy | None = None) -> Iterator[Scenario]:
+def scenario(
+    transport: str, directory: Path, policy: Policy | None = None, clock: FakeClock | None = None
+) -> Iterator[Scenario]:
     """The bot over one transport: "socket" or "http". policy: None: the shipped one."""
-    policy, clock = policy or load_policy(), FakeClock()
+    policy, clock = policy or load_policy(), clock or FakeClock()
     cloud = FakeCloud(clock)
     hosts = FakeHosts(anywhere=lambda access: vm_of_ours(clock))
     web = FakeWeb(hosts)
