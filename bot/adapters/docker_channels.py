@@ -47,6 +47,7 @@ class EngineConnection(urllib3.connection.HTTPConnection):
         self._channels: EngineChannels | None = channels
         self._ssh = channels.ssh
         self._channel: paramiko.Channel | None = None
+        self._is_answering = self._is_spent = False
 
     def connect(self) -> None:
         """Open the session. Raises HostUnreachable, HostKeyMismatch, ConnectionBroke."""
@@ -74,8 +75,12 @@ class EngineConnection(urllib3.connection.HTTPConnection):
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         if self.timeout is None:  # docker 7.2.0, api/image.py: pull() asks for no limit at all
             self.timeout = STREAM_SILENCE_S
-        with self._explained():
-            return super().getresponse()
+        self._is_answering = True
+        try:
+            with self._explained():
+                return super().getresponse()
+        finally:
+            self._is_answering = False
 
     @property
     def is_reusable(self) -> bool:
@@ -83,11 +88,17 @@ class EngineConnection(urllib3.connection.HTTPConnection):
         channel = self._channel
         return (
             channel is not None
+            and not self._is_spent
             and self.sock is not None
             and not (channel.closed or channel.eof_received or channel.exit_status_ready())
         )
 
     def close(self) -> None:
+        """End the session; but where the connection ends with its answer, http.client asks for that
+        before anybody has read the answer (Python 3.11, http/client.py, getresponse)."""
+        if self._is_answering:
+            self._is_spent = True
+            return
         super().close()
         if self._channel is not None:
             self._channel.close()

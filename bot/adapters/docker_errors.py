@@ -38,10 +38,6 @@ class RemovalUnderWay(EngineRefused):
     """Somebody else has the container removed already."""
 
 
-class NoSuchProgram(EngineRefused):
-    """The container has not the program that was to be run in it."""
-
-
 _SLOW = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
 _REFUSED = (
     docker.errors.DockerException,
@@ -78,11 +74,6 @@ _REFUSALS: tuple[tuple[str, type[HostError], str], ...] = (
         "could not find the file",
         PathMissing,
         msgid("There is no such file in the container."),
-    ),
-    (
-        "executable file not found",
-        NoSuchProgram,
-        msgid("There is no such program in the container."),
     ),
     ("no such volume", EngineRefused, msgid("There is no such volume on the VM.")),
     (

@@ -14,12 +14,19 @@ import requests
 
 from bot.adapters.docker_calls import EngineCalls
 from bot.adapters.docker_channels import EngineApi
-from bot.adapters.docker_errors import NoSuchProgram
 from bot.adapters.docker_inside import inspected
 from bot.adapters.docker_output import newest
+from bot.adapters.ssh_errors import broke
 
-_SUSPEND = ("rstudio-server", "suspend-all")
-_SESSIONS = ("rstudio-server", "active-sessions")
+# One command, whose last line tells that nothing of the answer is missing.
+_SCRIPT = """
+if command -v rstudio-server >/dev/null; then
+    rstudio-server suspend-all
+    rstudio-server active-sessions
+fi
+echo end
+"""
+_NO_SHELL = (126, 127)  # what the engine says is the exit code then
 _SESSION = re.compile(rb"\s*\d{1,10}\s(?!.*<defunct>)")  # `ps`: its process, time and command
 _MOST_BYTES = 100_000
 _COMMAND_S = 60.0  # that one command may take, however late it is
@@ -50,21 +57,18 @@ def suspend(calls: EngineCalls, container_id: str, timeout: timedelta) -> int:
 
 def _ask(calls: EngineCalls, container_id: str) -> int:
     """Ask all to be suspended; how many are there then."""
-    try:
-        _printed(calls, container_id, _SUSPEND)
-        printed = _printed(calls, container_id, _SESSIONS)
-    except NoSuchProgram:
-        return 0
-    return sum(bool(_SESSION.match(line)) for line in printed.splitlines())
-
-
-def _printed(calls: EngineCalls, container_id: str, command: tuple[str, ...]) -> bytes:
-    """The newest of what a command in a container prints, once it has ended."""
+    command = ["sh", "-c", _SCRIPT]
+    made = calls.act(lambda api: api.exec_create(container_id, command, stderr=False, user="root"))
     until = time.monotonic() + _COMMAND_S
-    made = calls.act(lambda api: api.exec_create(container_id, list(command), user="root"))
 
     def ask(api: EngineApi, silence_s: float) -> requests.Response:
         return api.executed(made["Id"], silence_s)
 
     with calls.long_calls, calls.streaming(ask, until=until) as chunks:
-        return newest(chunks, _MOST_BYTES, is_framed=True)
+        lines = newest(chunks, _MOST_BYTES, is_framed=True).splitlines()
+    if lines[-1:] == [b"end"]:
+        return sum(bool(_SESSION.match(line)) for line in lines)
+    ended = calls.read(lambda api: api.exec_inspect(made["Id"]))
+    if ended["ExitCode"] in _NO_SHELL:
+        return 0
+    raise broke(calls.address)

@@ -141,13 +141,15 @@ class _Session(paramiko.ServerInterface):
 class LoopbackEngine:
     """As much of a Docker Engine as a test needs, behind `docker system dial-stdio`.
 
-    `routes` maps "METHOD /path" (without API version) to what answers; `asked` counts them.
+    `routes` maps "METHOD /path" (without API version) to what answers, with JSON or as bytes;
+    `asked` counts them.
     """
 
     def __init__(self, sshd: LoopbackSshd) -> None:
         self.api_version = "1.41"
         self.asked: Counter[str] = Counter()
         self.headers: list[dict[str, str]] = []
+        self.hijacked = "/exec/e1/start"  # the end of the path whose answer has no length
         self.routes: dict[str, Route] = {
             "GET /version": lambda query: (200, {"ApiVersion": self.api_version}),
             "GET /containers/json": lambda query: (200, []),
@@ -168,8 +170,14 @@ class LoopbackEngine:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 status, answer = engine.answer(self.command, self.path, dict(self.headers), body)
                 self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
+                if self.path.endswith(engine.hijacked):
+                    self.close_connection = True  # the answer ends with its connection
+                else:
+                    self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                if self.close_connection:
+                    self.wfile.flush()
+                    threading.Event().wait(0.1)  # as a command takes
                 self.wfile.write(answer)
                 self.wfile.flush()
 
@@ -192,7 +200,9 @@ class LoopbackEngine:
         self.headers.append(headers)
         route = self.routes.get(question)
         status, answer = route(headers) if route else (404, {"message": f"no {question} here"})
-        return status, b"" if answer is None else json.dumps(answer).encode()
+        if answer is None or isinstance(answer, bytes):
+            return status, answer or b""
+        return status, json.dumps(answer).encode()
 
 
 @contextmanager
