@@ -65,10 +65,10 @@ def notice_buttons(budget: Budget, *, can_ask: bool) -> list[Button]:
     return buttons
 
 
-def refusal_text(budget: Budget, caller_id: str) -> Text:
-    """Why nothing is ordered, and what can be done instead."""
+def refusal_text(budget: Budget, reader: str) -> Text:
+    """Why nothing is ordered, and what can be done instead. reader: "" when it may be anybody."""
     facts = _facts(budget)
-    if budget.who == caller_id:
+    if budget.who == reader:
         return Text(
             "Your VMs have cost {spent} this month, and your budget is {limit}. Until {until} you"
             " can go on with those that you have, or ask an admin. Nothing was ordered.", **facts,

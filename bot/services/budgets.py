@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from bot.budgets import Budget
@@ -69,7 +69,9 @@ class Budgets:
             budget = self.of(who)
             if budget is not None and budget.is_used_up(now):
                 choices = [ask_choice(budget)] if self.news.admins else []
-                raise UserError(refusal_text(budget, op.caller.user_id), choices=choices)
+                # Who restores a VM need not be its owner, of whom this is the order.
+                reader = op.caller.user_id if op.kind == "vm" else ""
+                raise UserError(refusal_text(budget, reader), choices=choices)
 
     # --- telling ---
 
@@ -110,7 +112,7 @@ class Budgets:
     # --- admins ---
 
     def ask(self, budget: Budget, op: Operation) -> None:
-        """Have the admins asked; the same operation twice asks once."""
+        """Have the admins asked; once an hour by the same person, however often they press."""
         button = allow_button(budget, self.policy.allowance)
         args = {
             "places": self.news.admins,
@@ -118,7 +120,10 @@ class Budgets:
             "text": text_to_json(question_text(budget, op.caller.user_id)),
             "buttons": [button_to_json(button)],
         }
-        self.errands.ask("tell", args, f"budget ask:{op.id}")
+        hour = f"{op.requested_at.astimezone(UTC):%Y-%m-%dT%H}"
+        last = budget.allowed_until.isoformat() if budget.allowed_until else ""
+        key = f"budget ask:{budget.who}:{op.caller.user_id}:{hour}:{last}"
+        self.errands.ask("tell", args, key)
 
     def allow(self, who: str, by: str) -> Switch:
         """Let somebody go on for a while; gives the allowance. One that runs stays as it is, so

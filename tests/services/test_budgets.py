@@ -21,6 +21,7 @@ from tests.fakes.chat import FakeMessage
 from tests.replies.block_kit import check_message
 from tests.services.meddling import Point, Strike
 from tests.services.spent import HOUR, known_vm, started_all
+from tests.services.stories import work_at_rest
 from tests.services.world import ADMIN, GENERAL, JANE, JIHOON, World
 
 DAY = timedelta(days=1)
@@ -315,6 +316,19 @@ def test_an_admin_is_asked_and_lets_them_go_on(made: Made) -> None:
     world.done("vm web")
 
 
+def test_who_presses_again_and_again_asks_once_an_hour(made: Made) -> None:
+    world = used_up(made)
+    for _ in range(3):
+        world.done(f"budget ask {JANE}")
+    carried_out(world)
+    assert len(messages(world, ADMINS, "asks for more money")) == 1
+
+    world.sim.advance(HOUR)
+    world.done(f"budget ask {JANE}")
+    carried_out(world)
+    assert len(messages(world, ADMINS, "asks for more money")) == 2
+
+
 def test_only_an_admin_allows_it(made: Made) -> None:
     world = used_up(made)
 
@@ -425,3 +439,20 @@ def test_asking_for_money_is_no_use_of_a_vm() -> None:
     from bot.services.watching import _NO_USE
 
     assert "budget ask" in _NO_USE
+
+
+def test_what_was_saved_is_not_restored_above_the_budget(made: Made) -> None:
+    """A restored VM costs as much as a new one; it is its owner's money, whoever restores it."""
+    world = made(per_user=100)
+    work_at_rest(world)
+    [vm] = world.vms()
+    world.done(f"vm release {vm.hostname}")
+    spends(world, "100")
+
+    assert f"The VMs of <@{JANE}> have cost" in world.refused(f"restore {vm.hostname}")
+    assert f"The VMs of <@{JANE}> have cost" in world.refused(f"restore {vm.hostname}", ADMIN)
+    assert world.vms() == []
+
+    world.done(f"admin budget allow {JANE}", ADMIN)
+    world.done(f"restore {vm.hostname}")
+    assert [each.hostname for each in world.vms()] == [vm.hostname]
