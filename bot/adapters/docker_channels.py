@@ -54,7 +54,11 @@ class EngineConnection(urllib3.connection.HTTPConnection):
         transport = self._ssh.transport()
         with breaking(self._ssh.access.address):
             deadline = time.monotonic() + OPEN_SESSION_TIMEOUT_S
-            self._channel = begun(transport, _DIAL, deadline)
+            try:
+                self._channel = begun(transport, _DIAL, deadline)
+            except EOFError:
+                transport.close()  # it is still reading what came before its peer was gone
+                raise
             silence_s = self.timeout if isinstance(self.timeout, int | float) else READ_TIMEOUT_S
             self._channel.settimeout(silence_s)
         self.sock = self._channel  # it has all that http.client asks of a socket

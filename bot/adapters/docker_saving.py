@@ -125,7 +125,7 @@ def _add(
     folder = posixpath.dirname(path).removeprefix("/")
     try:
         with _archive(calls, container_id, path, is_whole=is_whole) as chunks:
-            merged.add(chunks, folder, only_first=not is_whole)
+            merged.add(chunks, folder, is_whole=is_whole)
     except PathMissing:  # meanwhile, if it runs
         return
 

@@ -110,16 +110,17 @@ class Merged:
             fileobj=self._out, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_PIECE_BYTES
         )
 
-    def add(self, chunks: Iterator[bytes], folder: str, *, only_first: bool) -> None:
+    def add(self, chunks: Iterator[bytes], folder: str, *, is_whole: bool) -> None:
         """The entries of another tar, with their names below a folder; all of it is read.
 
-        only_first: no more than its first entry, and no more is read. Raises tarfile.TarError.
+        is_whole: False if of a folder only itself is wanted, so that no more is read. Raises
+        tarfile.TarError.
         """
         with tarfile.open(fileobj=_In(chunks), mode="r|", bufsize=_PIECE_BYTES) as tar:
             while (member := tar.next()) is not None:
                 self._add(member, tar.extractfile(member) if member.isreg() else None, folder)
                 _forget_members(tar)
-                if only_first:
+                if member.isdir() and not is_whole:
                     return
         for _ in chunks:
             pass

@@ -24,6 +24,7 @@ from bot.models import LOOKS_INTO, Text
 
 log = logging.getLogger(__name__)
 
+_EMPTY, _EMPTY_TAR = "ds-bot-empty:latest", bytes(1024)
 PATH = "/ds-bot-volume"
 _LABELS = {LOOKS_INTO: "volume"}
 
@@ -71,10 +72,13 @@ def check_there(calls: EngineCalls, volume: str) -> None:
 @contextmanager
 def onlooking(calls: EngineCalls, volume: str, *, is_writable: bool = False) -> Iterator[str]:
     """Id of a container that has the volume at PATH, and is not meant to be started: its command
-    does not exist. Made of any image, as nothing of that is looked at."""
+    does not exist. Made of any image, as nothing of that is looked at; of an empty one where there
+    is none, as on a new VM."""
     images = calls.read(lambda api: api.images())
-    if not images:
-        raise EngineRefused(Text("The VM needs any image before a volume can be looked into."))
+    is_bare = not images
+    if is_bare:
+        calls.act(lambda api: api.import_image_from_data(_EMPTY_TAR, _EMPTY))
+        images = calls.read(lambda api: api.images())
     mount = EngineMount(PATH, volume, type="volume", read_only=not is_writable, no_copy=True)
     # A name of its own: also one whose id never came can be removed.
     name = f"ds-bot-onlooker-{secrets.token_hex(8)}"
@@ -82,6 +86,8 @@ def onlooking(calls: EngineCalls, volume: str, *, is_writable: bool = False) -> 
         yield calls.act(lambda api: _create(api, images[0]["Id"], name, mount))
     finally:
         _remove(calls, name, volume)
+        if is_bare:
+            _remove_empty(calls)
 
 
 def _create(api: docker.APIClient, image_id: str, name: str, mount: EngineMount) -> str:
@@ -95,11 +101,18 @@ def _create(api: docker.APIClient, image_id: str, name: str, mount: EngineMount)
     return str(created["Id"])
 
 
+def _remove_empty(calls: EngineCalls) -> None:
+    try:
+        calls.act(lambda api: api.remove_image(_EMPTY))
+    except HostError as error:  # such as that somebody else looks into a volume with it now
+        log.info("image %s on %s stays behind: %s", _EMPTY, calls.address, error)
+
+
 def _remove(calls: EngineCalls, onlooker: str, volume: str) -> None:
     """With the volumes that its image asks for, but never the one that was looked into."""
     try:
         found = inspected(calls, onlooker)
-        calls.act(lambda api: api.remove_container(onlooker, force=True))
+        calls.read(lambda api: api.remove_container(onlooker, force=True))  # twice does no harm
         for name in {mount.get("Name") for mount in found["Mounts"]} - {None, volume}:
             calls.act(lambda api, name=name: api.remove_volume(name))  # type: ignore[misc]
     except ContainerNotFound:

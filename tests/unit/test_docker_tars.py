@@ -20,10 +20,12 @@ def header(name: str, size: int, format: Literal[0, 1, 2]) -> bytes:
 
 
 def tar(*members: tuple[str, bytes]) -> bytes:
+    """A folder's name ends with "/"."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as file:
         for name, content in members:
             member = tarfile.TarInfo(name)
+            member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
             member.size = len(content)
             file.addfile(member, io.BytesIO(content))
     return packed.getvalue()
@@ -103,9 +105,9 @@ def test_entries_are_merged_below_their_folders() -> None:
     pieces: list[bytes] = []
     merged = Merged(pieces.append)
 
-    merged.add(iter([tar(("R", b"r" * 700), ("R/한글" * 40, b"x"))]), "opt/lib", only_first=False)
-    merged.add(iter([tar(("doc", b""), ("doc/a", b"a"))]), "usr/share", only_first=True)
-    merged.add(iter([tar(("top", b"t"))]), "", only_first=False)
+    merged.add(iter([tar(("R", b"r" * 700), ("R/한글" * 40, b"x"))]), "opt/lib", is_whole=True)
+    merged.add(iter([tar(("doc/", b""), ("doc/a", b"a"))]), "usr/share", is_whole=False)
+    merged.add(iter([tar(("top", b"t"))]), "", is_whole=False)
     merged.close()
 
     with tarfile.open(fileobj=io.BytesIO(b"".join(pieces)), mode="r:") as found:
@@ -125,7 +127,7 @@ def test_links_stay_links() -> None:
     pieces: list[bytes] = []
     merged = Merged(pieces.append)
 
-    merged.add(iter([packed.getvalue()]), "opt", only_first=False)
+    merged.add(iter([packed.getvalue()]), "opt", is_whole=True)
     merged.close()
 
     with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as found:
