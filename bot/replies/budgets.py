@@ -85,6 +85,11 @@ def ask_choice(budget: Budget) -> Choice:
 
 def question_text(budget: Budget, asker: str) -> Text:
     """What admins are asked."""
+    if asker == budget.who:
+        return Text(
+            "{who} asks for more money: {spent} of {limit} are spent this month ({percent} %).",
+            **_facts(budget),
+        )
     return Text(
         "{asker} asks for more money for {who}: {spent} of {limit} are spent this month"
         " ({percent} %).", asker=Person(asker), **_facts(budget),

@@ -46,7 +46,9 @@ class AskForBudget:
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         work.step("ask", lambda: self._ask(admitted["who"], work.op))
         admins = [Person(each) for each in sorted(self.policy.access.admins)]
-        text = Text("Asked {admins}. What they decide is told to you.", admins=admins)
+        text = Text(
+            "Asked {admins} for more money. What they decide is told to you.", admins=admins
+        )
         return Outcome(text)
 
     def withdraw(self, op: Operation) -> None:

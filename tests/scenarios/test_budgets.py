@@ -64,7 +64,7 @@ def test_refused_asked_by_a_button_and_allowed_by_another(bot: Scenario) -> None
     asked = len(bot.slack.messages(GENERAL))
     bot.click(refused, "Ask an admin")
     bot.slack.wait_for(lambda: bot.slack.messages(GENERAL)[asked:])
-    assert f"Asked <@{ADMIN}>" in bot.ended().text
+    assert f"Asked <@{ADMIN}> for more money" in bot.ended().text
 
     question = direct(bot, ADMIN, "asks for more money")
     assert f"<@{JANE}>" in question.text and "$1.25 of $1.00" in question.text

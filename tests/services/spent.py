@@ -48,7 +48,7 @@ def started_all(world: World) -> None:
     with world.meddling.off():
         unfinished = world.core.operation_store.unfinished()
     for op_id in unfinished:
-        if op_id not in world._workers:
+        if op_id not in world._tries:
             world.sim.spawn(lambda op_id=op_id: world._work(op_id))  # type: ignore[misc]
 
 

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.models import OperationState
-from bot.services.operations import Request
+from bot.services.operations import Request, operation_id
 from config.money import BudgetPolicy
 from config.settings import load_policy
 from tests.fakes.chat import FakeMessage
+from tests.fakes.durable import Moment
 from tests.replies.block_kit import check_message
 from tests.services.meddling import Point, Strike
 from tests.services.spent import HOUR, known_vm, started_all
@@ -439,6 +440,34 @@ def test_asking_for_money_is_no_use_of_a_vm() -> None:
     from bot.services.watching import _NO_USE
 
     assert "budget ask" in _NO_USE
+
+
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize(
+    ("line", "who", "step"),
+    [
+        (f"budget ask {JANE}", JANE, "admit"),
+        (f"budget ask {JANE}", JANE, "ask"),
+        (f"admin budget allow {JANE}", ADMIN, "allow"),
+        (f"admin budget allow {JANE}", ADMIN, "tell"),
+        (f"admin budget allow {JANE}", ADMIN, "final"),
+    ],
+)
+def test_a_death_at_any_step_asks_and_allows_once(
+    made: Made, moment: Moment, line: str, who: str, step: str
+) -> None:
+    world = used_up(made)
+    world.kill(moment, step, operation_id("the-one"))
+
+    op_id = world.ask(line, who, key="the-one")
+    world.run()
+    carried_out(world)
+
+    assert world.deaths == 1
+    assert world.state(op_id) is OperationState.DONE
+    asked = messages(world, ADMINS, "asks for more money")
+    told = messages(world, DM, "can order VMs above")
+    assert len(asked) + len(told) == 1
 
 
 def test_what_was_saved_is_not_restored_above_the_budget(made: Made) -> None:

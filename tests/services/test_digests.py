@@ -16,9 +16,11 @@ from bot.adapters.slack_errors import refused
 from bot.errors import ChatUnknown
 from bot.models import OperationState, local_id
 from bot.periods import last_weekly
+from bot.services.operations import operation_id
 from config.idle import IdlePolicies
 from config.quiet import quiet_until
 from config.settings import load_policy
+from tests.fakes.durable import Moment
 from tests.replies.block_kit import check_message
 from tests.services.meddling import Point, Strike
 from tests.services.spent import HOUR, digest_tick, digests, known_vm
@@ -324,6 +326,21 @@ def test_a_channel_without_the_bot_costs_the_others_nothing(world: World) -> Non
     assert world.core.operation_store.unfinished() == []
     del world.chat.closed[GENERAL]
     assert [each.ref.channel_id for each in digest_tick(world)] == [OTHER], "once is once"
+
+
+STEPS = ("word", "picture", f"{GENERAL}: begin", GENERAL)
+
+
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("step", STEPS)
+def test_a_death_at_any_step_tells_it_once(world: World, moment: Moment, step: str) -> None:
+    with_a_week(world)
+    world.kill(moment, step, operation_id(f"digest:{GENERAL}:{MONDAY.isoformat()}"))
+
+    digest_tick(world)
+
+    assert world.deaths == 1
+    assert len(digest_tick(world)) == len(pictures(world)) == 1
 
 
 DEATHS = (Strike.DEATH_BEFORE, Strike.DEATH_AFTER)
