@@ -284,7 +284,7 @@ class ContainerHost(Protocol):
         """A named volume's files and folders, no links, as a gzipped tar.
 
         Raises TooLarge when the files have more than `most_bytes` in all, EngineRefused when there
-        is no such volume, or no image on the VM to look into it with.
+        is no such volume.
         """
 
     def remove(self, container_id: str) -> None:

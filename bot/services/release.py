@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.activity import Use
 from bot.errors import BotError, UserError
 from bot.metrics import REAPED
 from bot.models import Operation, Text, Vm, VmState
@@ -17,8 +18,11 @@ from bot.services.notices import Notices
 from bot.services.recorded import Json
 from bot.services.vm_cancel import CancelVm
 from bot.services.vm_prepare import owned_vm, worked_on
+from bot.services.watching import own_sign
 from bot.services.work import Failed, Outcome, Work
 from config.idle import IdlePolicy
+
+_USED = Text("Something was begun on it meanwhile, which is not saved.")
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +111,8 @@ class ReleaseVm:
         vm = cancelling.vms.get(admitted["vm"])
         self.shared.suspend(work, vm)
         saved = self.shared.save(work, vm)
+        if work.step("use", lambda: self._use_since(work.op, vm))["is_used"]:
+            raise Failed("cancel", Text("Cancel at SoftLayer"), _USED)
         cancelling.vms.change(vm.op_id, unless=frozenset({VmState.GONE}), state=VmState.CANCELLING)
         work.phase(
             "cancel",
@@ -129,6 +135,12 @@ class ReleaseVm:
             again = Button(Text("Try again"), value=f"vm release {vm.hostname}")
             return Outcome(Text("The VM was not cancelled and still costs money."), (again,))
         return cancelling.after_failure(op, admitted, failure)
+
+    def _use_since(self, op: Operation, vm: Vm) -> Json:
+        """Whether anything was begun on it through the bot after it was to be saved."""
+        operations, now = self.shared.follow_up.stores.operations, self.shared.notices.clock.now()
+        own = own_sign(vm, operations.since(op.requested_at), op.requested_at, now)
+        return {"is_used": own.use is Use.BUSY}
 
     def _show_end(self, op: Operation, vm: Vm) -> Json:
         notices = self.shared.notices

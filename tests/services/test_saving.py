@@ -134,6 +134,27 @@ def test_a_password_is_in_no_file(world: World, vm: str, tmp_path: Path) -> None
     assert [path for path in written if password.encode() in path.read_bytes()] == []
 
 
+def test_what_is_begun_while_work_is_saved_is_not_lost(
+    world: World, vm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = world.archives.room()
+
+    def begun() -> int:
+        world.sim.sleep(timedelta(minutes=1))
+        world.ask("shiny")
+        return room
+
+    monkeypatch.setattr(world.archives, "room", begun)
+
+    op_id = world.ask("vm release web")
+    world.run()
+
+    assert world.state(op_id) is OperationState.FAILED
+    assert "begun on it meanwhile" in world.told(op_id)
+    assert world.vm(vm).state is VmState.READY
+    assert len(world.host_of(vm)._containers) == 2
+
+
 # --- restoring ---
 
 
