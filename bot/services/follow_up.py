@@ -92,11 +92,14 @@ class FollowUp:
         switch = self.stores.switches.get(REAPER)
         return self.policy.reaper.is_armed if switch is None else switch.is_on
 
-    def act(self, found: Sequence[Assessed], counts: Counter[str], *, is_sure: bool) -> None:
-        """Begin it. is_sure: the cloud's list was read whole and is believed."""
+    def act(
+        self, found: Sequence[Assessed], ours: int, counts: Counter[str], *, is_sure: bool
+    ) -> None:
+        """Begin it. found: VMs from which something follows, of `ours`. is_sure: the cloud's list
+        was read whole and is believed."""
         self._clear_those_gone(counts)
         if self.is_armed:
-            self._act_all(found, is_sure, counts)
+            self._act_all(found, ours, is_sure, counts)
         else:
             self._stand_down(found, counts)
 
@@ -109,9 +112,11 @@ class FollowUp:
         if self._state("idle clear", key) is OperationState.FAILED:  # a mark must not stay for ever
             self.stores.marks.end(vm.op_id, mark.number, how, self.clock.now())
 
-    def _act_all(self, found: Sequence[Assessed], is_sure: bool, counts: Counter[str]) -> None:
+    def _act_all(
+        self, found: Sequence[Assessed], ours: int, is_sure: bool, counts: Counter[str]
+    ) -> None:
         reaps = [each for each in found if each.step.kind is StepKind.REAP]
-        may_reap = is_sure and self._is_within_cap(reaps, len(found))
+        may_reap = is_sure and self._is_within_cap(reaps, ours)
         told = Told(self._batch(found))
         for each in found:
             try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from bot.activity import VmActivity
 from bot.models import HostAccess, Vm
@@ -26,24 +27,35 @@ class Looks:
         self._at_once = policy.at_once
         self._pool = ThreadPoolExecutor(policy.at_once, thread_name_prefix="looks")
         # Looks that hang are not begun anew, or they would take one thread after the other.
-        self._overdue: dict[str, Future[VmActivity | None]] = {}
+        self._under_way: set[str] = set()
 
     def at(self, vms: Sequence[Vm]) -> dict[str, VmActivity | None]:
         """A look at each VM, by op_id. None: nobody can tell."""
-        self._overdue = {vm: look for vm, look in self._overdue.items() if not look.done()}
-        asked = {
-            vm.op_id: self._pool.submit(self.one, vm) for vm in vms if vm.op_id not in self._overdue
-        }
-        rounds = math.ceil(len(asked) / self._at_once)
-        wait(asked.values(), timeout=rounds * self._limit.total_seconds() + _SPARE_S)
-        seen: dict[str, VmActivity | None] = {}
-        for vm in vms:
-            look = asked.get(vm.op_id)
-            seen[vm.op_id] = look.result() if look is not None and look.done() else None
-        for op_id, look in asked.items():
-            if not look.done() and not look.cancel():
-                self._overdue[op_id] = look
-        return seen
+        overdue = set(self._under_way)
+        waiting = deque(vm for vm in vms if vm.op_id not in overdue)
+        rounds = math.ceil(len(waiting) / self._at_once)
+        seen: dict[str, VmActivity | None] = dict.fromkeys(vm.op_id for vm in vms)
+        done: dict[str, VmActivity | None] = {}
+        workers = [
+            self._pool.submit(self._work, waiting, done)
+            for _ in range(min(self._at_once, len(waiting)))
+        ]
+        wait(workers, timeout=rounds * self._limit.total_seconds() + _SPARE_S)
+        waiting.clear()
+        return seen | dict(done)
+
+    def _work(self, waiting: deque[Vm], done: dict[str, VmActivity | None]) -> None:
+        """Look at one VM after the other, until none is left."""
+        while True:
+            try:
+                vm = waiting.popleft()
+            except IndexError:
+                return
+            self._under_way.add(vm.op_id)
+            try:
+                done[vm.op_id] = self.one(vm)
+            finally:
+                self._under_way.discard(vm.op_id)
 
     def one(self, vm: Vm) -> VmActivity | None:
         """A look at one VM; None when nobody can tell."""

@@ -27,6 +27,8 @@ def text_from_json(recorded: Json) -> Text:
 
 
 def _to_json(value: object) -> Any:
+    if isinstance(value, str | int):  # most are
+        return value
     match value:
         case Text():
             return {"text": text_to_json(value)}
@@ -41,7 +43,7 @@ def _to_json(value: object) -> Any:
         case list() | tuple():
             return [_to_json(each) for each in value]
         case _:
-            return value if isinstance(value, bool | int | str) else str(value)
+            return str(value)
 
 
 def _reference_to_json(value: Channel | Person | Link | Title | Output) -> Json:

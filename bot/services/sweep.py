@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from bot.errors import CloudError
 from bot.metrics import show_sweep
 from bot.models import CloudVm, Operation, VmState
 from bot.ports import Clock, Cloud
+from bot.reaping import StepKind
 from bot.services.follow_up import FollowUp, Stores
 from bot.services.looking import Looks
 from bot.services.reconcile import ListLost
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _LOOKED_AT = frozenset({VmState.READY, VmState.ATTENTION})
 _HOUR = timedelta(hours=1)
+_PART = 500  # VMs whose rows are read and written together
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,21 @@ class Sweep:
         counts: Counter[str] = Counter()
         listed = self._listed()
         is_sure = listed is not None and self._compared(listed, counts)
-        found = self._assess_all(listed if is_sure else None)
-        written = self.stores.watch.put_all([each.row for each in found])
-        fresh = [each for each in found if each.vm.op_id in written]
-        counts.update(f"vm {each.verdict.use}" for each in found)
-        self.follow_up.act(fresh, counts, is_sure=is_sure)
+        ours, found = 0, []
+        for some in self._assess_all(listed if is_sure else None):
+            written = self.stores.watch.put_all([each.row for each in some])
+            fresh = [each for each in some if each.vm.op_id in written]
+            ours += len(fresh)
+            found += [each for each in fresh if _concerns(each)]
+            counts.update(f"vm {each.verdict.use}" for each in some)
+        self.follow_up.act(found, ours, counts, is_sure=is_sure)
         self.stores.watch.forget()
         show_sweep(counts)
         return counts
 
     def preview(self) -> list[Assessed]:
         """Every VM with what would follow now. Nothing is changed or told. Raises CloudError."""
-        return self._assess_all(list(self.cloud.vms()))
+        return [each for some in self._assess_all(list(self.cloud.vms())) for each in some]
 
     # --- looking ---
 
@@ -84,26 +89,28 @@ class Sweep:
             return False
         return True
 
-    def _assess_all(self, listed: Sequence[CloudVm] | None) -> list[Assessed]:
+    def _assess_all(self, listed: Sequence[CloudVm] | None) -> Iterator[list[Assessed]]:
+        """All VMs, in parts: what was written down about each is in memory only for its part."""
         stores = self.stores
         taken = self._being_taken()
         vms = [vm for vm in stores.vms.live() if vm.state in _LOOKED_AT and vm.op_id not in taken]
-        watch, leases, marks = (
-            stores.watch.all(), stores.marks.leases(), stores.marks.all_current(),
-        )  # fmt: skip
+        leases, marks = stores.marks.leases(), stores.marks.all_current()
         there = {vm.id: vm for vm in listed or ()}
         seen = self.looks.at(vms)
-        first = min((row.looked_at for row in watch.values()), default=self.clock.now())
+        first = stores.watch.oldest() or self.clock.now()
         operations = stores.operations.since(first - _HOUR)
-        found = []
-        for vm in vms:
-            lease = leases.get(vm.op_id) or LeaseRow(vm.op_id)
-            cloud_vm = there.get(vm.cloud_id) if vm.cloud_id is not None else None
-            known = Known(vm, watch.get(vm.op_id), lease, marks.get(vm.op_id), cloud_vm)
-            one = self._assess(known, seen[vm.op_id], operations)
-            if one is not None:
-                found.append(one)
-        return found
+        for begin in range(0, len(vms), _PART):
+            part = vms[begin : begin + _PART]
+            watch = stores.watch.of([vm.op_id for vm in part])
+            found = []
+            for vm in part:
+                lease = leases.get(vm.op_id) or LeaseRow(vm.op_id)
+                cloud_vm = there.get(vm.cloud_id) if vm.cloud_id is not None else None
+                known = Known(vm, watch.get(vm.op_id), lease, marks.get(vm.op_id), cloud_vm)
+                one = self._assess(known, seen.pop(vm.op_id), operations)
+                if one is not None:
+                    found.append(one)
+            yield found
 
     def _being_taken(self) -> set[str]:
         """VMs whose work is being saved, which looks like use; who does that looks for real use."""
@@ -121,3 +128,8 @@ class Sweep:
         except Exception:  # one VM's trouble is not the next one's
             log.exception("%s could not be judged", known.vm.hostname)
             return None
+
+
+def _concerns(one: Assessed) -> bool:
+    """Whether something follows, or may, from what was found."""
+    return one.mark is not None or one.step.kind not in (StepKind.NOTHING, StepKind.WAIT)

@@ -79,7 +79,7 @@ def assessed(
     if at_work_since is not None:
         policy = _eased(policy, now - at_work_since)
     signs = (*read_signals(before, seen, policy, now), own)
-    earlier = signals_of(row) if row else None
+    earlier = _remembered(row) if row else None
     signals = remember(earlier, row.looked_at if row else None, signs, policy, now)
     lease = lease_of(known.vm, known.lease, billed_from, policy)
     verdict = judge(signals, lease, policy, now)
@@ -173,9 +173,15 @@ def mark_of(row: MarkRow | None) -> Mark | None:
 
 def signals_of(row: WatchRow) -> Signals:
     """The signs of the last look, and what is remembered."""
+    signs: Iterable[Json] = (row.signals or {}).get("now", ())
+    return replace(_remembered(row), now=tuple(_signal_from_json(each) for each in signs))
+
+
+def _remembered(row: WatchRow) -> Signals:
+    """What the next look needs of the last one: not its signs."""
     written = row.signals or {}
     return Signals(
-        tuple(_signal_from_json(each) for each in written.get("now", ())),
+        (),
         row.idle_since,
         row.blind_since,
         _read(written.get("untouched_since")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address
 from types import TracebackType
@@ -171,8 +172,17 @@ class SoftLayerSandbox:
         with self._account.lock:
             self._account.guest(guest_id).cpu_percent = cpu_percent
 
-    def seed(self, count: int, *, tags: tuple[str, ...] = ()) -> None:
-        """Add hourly guests `seed-00001` … that are long provisioned and have no machine."""
+    def seed(
+        self,
+        count: int,
+        *,
+        tags: tuple[str, ...] = (),
+        of_each: Callable[[int], tuple[tuple[str, ...], str]] | None = None,
+    ) -> None:
+        """Add hourly guests `seed-00001` … that are long provisioned and have no machine.
+
+        of_each: the tags and the user data of the guest of a number, in place of `tags`.
+        """
         with self._account.lock:
             places = itertools.cycle(DATACENTERS)
             order = Order(self._account.new_id(), "seed", {}, self.clock.now(), self.username, [])
@@ -182,7 +192,9 @@ class SoftLayerSandbox:
                 guest.public_ip = str(_SEED_ADDRESSES + number)
                 guest.private_ip = str(IPv4Address("10.64.0.1") + number)
                 guest.power = "RUNNING"
-                self._account.set_tags(guest, tags)
+                own = of_each(number) if of_each else (tags, "")
+                self._account.set_tags(guest, own[0])
+                guest.user_data = (own[1],) if own[1] else ()
                 self._account.guests[guest.id] = guest
 
     # --- within ---

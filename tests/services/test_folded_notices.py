@@ -16,6 +16,7 @@ from bot.ports import Blocks
 from bot.replies.blocks import MAX_BLOCKS, MAX_MESSAGE, MAX_TEXT
 from bot.replies.folded import MOST_IN_ONE, TAKING, Row, notices_reply
 from bot.replies.idle import Ended, Notice
+from bot.services import sweep
 from bot.services.follow_up import TOLD_ALONE
 from bot.services.operations import Request
 from tests.fakes.chat import FakeMessage
@@ -91,6 +92,17 @@ def test_a_place_gets_as_few_messages_as_fit(world: World, count: int, most: int
         assert sorted(said.count(f"keep {name} 4h") for name in vms) == [1] * count
         assert sorted(said.count(f"vm release {name}") for name in vms) == [1] * count
     check_laws(world)
+
+
+def test_a_fleet_that_is_read_in_parts_is_told_about_as_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "_PART", 2)
+    vms = fleet(world, 5)
+    all_delivered(world, vms)
+    assert [len(messages(world, place)) for place in (GENERAL, DM)] == [1, 1]
+    counts = world.sweep()
+    assert counts is not None and counts["vm idle"] == 5
 
 
 def test_each_owner_is_told_of_their_own_and_the_channel_of_all(world: World) -> None:

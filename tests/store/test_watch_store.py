@@ -62,6 +62,26 @@ def test_many_looks_are_written_where_no_newer_one_is_known(watch: WatchStore) -
     assert watch.put_all([]) == set()
 
 
+def test_all_of_a_look_is_written_when_many_are(watch: WatchStore) -> None:
+    watch.put(WatchRow("op-1", NOW))
+    full = WatchRow(
+        "op-1", NOW + MINUTE, {"cpu_s": 1.5}, {"now": [{"name": "cpu"}]}, NOW, NOW, NOW,
+        {"msgid": "R"}, {"use": "idle"}, NOW,
+    )  # fmt: skip
+    assert watch.put_all([full]) == {"op-1"}
+    assert watch.get("op-1") == full
+    assert watch.put_all([WatchRow("op-1", NOW + 2 * MINUTE)]) == {"op-1"}
+    assert watch.get("op-1") == WatchRow("op-1", NOW + 2 * MINUTE)
+
+
+def test_looks_are_read_for_some_vms_and_the_oldest_is_known(watch: WatchStore) -> None:
+    assert (watch.of(["op-1"]), watch.oldest()) == ({}, None)
+    for number in (2, 1, 3):
+        watch.put(WatchRow(f"op-{number}", NOW + number * MINUTE))
+    assert set(watch.of(["op-1", "op-3", "op-9"])) == {"op-1", "op-3"}
+    assert watch.oldest() == NOW + MINUTE
+
+
 def test_of_looks_at_once_the_newest_stays(watch: WatchStore) -> None:
     rows = [WatchRow("op-1", NOW + number * MINUTE) for number in range(RACERS)]
     outcomes = at_once([partial(watch.put, row) for row in rows])
