@@ -221,13 +221,18 @@ def _absences(old: Signals, policy: IdlePolicy, now: datetime) -> tuple[Absence,
 
 def _state(signs: tuple[Signal, ...], policy: IdlePolicy, now: datetime) -> _State:
     """Busy if any sign says so, else unknown if any is or is stale, else idle. No sign: unknown."""
-    fresh = [sign for sign in signs if now - sign.at <= policy.gap]
-    busy = {sign.name for sign in fresh if sign.use is Use.BUSY}
-    if busy - UNTOUCHED:
-        return _State.BUSY
-    if not fresh or len(fresh) < len(signs) or any(sign.use is Use.UNKNOWN for sign in fresh):
+    fresh_from = now - policy.gap
+    is_open, is_unknown = False, not signs
+    for sign in signs:
+        if sign.at < fresh_from or sign.use is Use.UNKNOWN:
+            is_unknown = True
+        elif sign.use is Use.BUSY:
+            if sign.name not in UNTOUCHED:
+                return _State.BUSY
+            is_open = True
+    if is_unknown:
         return _State.UNKNOWN
-    return _State.UNTOUCHED if busy else _State.IDLE
+    return _State.UNTOUCHED if is_open else _State.IDLE
 
 
 def _unknown(signals: Signals, policy: IdlePolicy, now: datetime) -> Text:

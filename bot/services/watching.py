@@ -91,7 +91,7 @@ def assessed(
         looked_at=now,
         activity=activity_to_json(kept) if kept else None,
         signals={
-            "now": [_signal_to_json(each) for each in signals.now],
+            "now": _signals_to_json(signals.now),
             "untouched_since": _written(signals.untouched_since),
             "absences": _absences_to_json(signals.absences),
             "tags": sorted(tags),
@@ -194,10 +194,11 @@ def _remembered(row: WatchRow) -> Signals:
 
 def activity_to_json(activity: VmActivity) -> Json:
     """A look, to be compared with the next one."""
-    containers = activity.containers
-    return _fields(activity) | {
-        "containers": None if containers is None else [_fields(one) for one in containers]
-    }
+    written, containers = _fields(activity), activity.containers
+    written["at"] = activity.at.isoformat()
+    if containers is not None:
+        written["containers"] = [_container_to_json(one) for one in containers]
+    return written
 
 
 def activity_from_json(written: Json | None) -> VmActivity | None:
@@ -219,13 +220,16 @@ def activity_from_json(written: Json | None) -> VmActivity | None:
         return None
 
 
+def _container_to_json(seen: ContainerActivity) -> Json:
+    written = _fields(seen)
+    written["started_at"] = seen.started_at.isoformat()
+    written["last_used_at"] = _written(seen.last_used_at)
+    return written
+
+
 def _fields(seen: VmActivity | ContainerActivity) -> Json:
-    """What `dataclasses.asdict` gives, a tenth of its time; instants as text."""
-    values = {name: getattr(seen, name) for name in seen.__slots__}
-    return {
-        name: value.isoformat() if isinstance(value, datetime) else value
-        for name, value in values.items()
-    }
+    """What `dataclasses.asdict` gives, a tenth of its time."""
+    return {name: getattr(seen, name) for name in seen.__slots__}
 
 
 def _container_from_json(written: Json) -> ContainerActivity:
@@ -272,13 +276,16 @@ def _absences_to_json(absences: Iterable[Absence]) -> list[list[str | None]]:
     return [[_written(each.left_at), _written(each.back_at)] for each in absences]
 
 
-def _signal_to_json(signal: Signal) -> Json:
-    return {
-        "name": signal.name,
-        "use": signal.use,
-        "at": signal.at.isoformat(),
-        "why": text_to_json(signal.why),
-    }
+def _signals_to_json(signals: Sequence[Signal]) -> list[Json]:
+    """Most are of the same instant, so it is not written anew for each."""
+    written: list[Json] = []
+    at, text = None, ""
+    for each in signals:
+        if each.at is not at:
+            at, text = each.at, each.at.isoformat()
+        why = text_to_json(each.why)
+        written.append({"name": each.name, "use": each.use, "at": text, "why": why})
+    return written
 
 
 def _signal_from_json(written: Json) -> Signal:
