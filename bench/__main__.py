@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-PARTS = ("process", "bot", "ack", "ps", "look", "fleet")
+PARTS = ("process", "bot", "ack", "ps", "look", "sweep", "fleet")
 
 
 def main() -> int:
