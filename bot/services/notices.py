@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.errors import ChatRefused
+from bot.errors import ChatRefused, ChatUnknown
 from bot.models import (
     MessageRef,
     Operation,
@@ -170,7 +170,8 @@ class IdleNotice:
         found = [(self.notices.vms.get(mark.vm), mark) for mark in self._marks(op)]
         found = [(vm, mark) for vm, mark in found if vm.state is VmState.READY]
         found.sort(key=lambda pair: pair[0].hostname)
-        owners = {vm.owner_id: self._owner(vm.owner_id) for vm, _ in found}
+        of_many = len({vm.owner_id for vm, _ in found}) > 1
+        owners = {vm.owner_id: self._owner(vm.owner_id, of_many=of_many) for vm, _ in found}
         gone = {owner for owner, known in owners.items() if known["has_left"]}
         wanted = {vm.op_id: self._places(vm, has_left=vm.owner_id in gone) for vm, _ in found}
         languages = {vm.op_id: owners[vm.owner_id]["language"] for vm, _ in found}
@@ -180,8 +181,14 @@ class IdleNotice:
             "left": [vm.op_id for vm, _ in found if vm.owner_id in gone],
         }
 
-    def _owner(self, owner_id: str) -> Json:
-        has_left = is_local(owner_id) or self.messenger.has_left(owner_id)
+    def _owner(self, owner_id: str, *, of_many: bool) -> Json:
+        """of_many: the others must not wait until Slack says whether this one has left."""
+        try:
+            has_left = is_local(owner_id) or self.messenger.has_left(owner_id)
+        except ChatUnknown:
+            if not of_many:
+                raise
+            has_left = False
         return {"has_left": has_left, "language": self.messenger.language(owner_id)}
 
     def _places(self, vm: Vm, *, has_left: bool) -> list[str]:
@@ -190,6 +197,8 @@ class IdleNotice:
         if has_left:  # where people see it who are still there; not in talks with the owner alone
             direct = {vm.owner_id, *([vm.channel_id] if vm.channel_id.startswith("D") else [])}
             places = [place for place in (vm.channel_id, *places) if place not in direct]
+        elif vm.channel_id.startswith("D") and vm.owner_id in places:  # one talk by two names
+            places = [place for place in places if place != vm.channel_id]
         return list(dict.fromkeys(places))
 
     def _for_admins(self, vms: Sequence[str], messages: Sequence[Json]) -> list[Json]:

@@ -171,8 +171,9 @@ class News:
         return asked is not None
 
     def owner_of(self, vm: Vm) -> list[str]:
-        """Where the owner sees it, and those they work with."""
-        return [vm.channel_id, vm.owner_id]
+        """Where the owner sees it, and those they work with: the owner alone, if they have ordered
+        it in a talk with the bot."""
+        return [vm.owner_id] if vm.channel_id.startswith("D") else [vm.channel_id, vm.owner_id]
 
     @property
     def admins(self) -> list[str]:

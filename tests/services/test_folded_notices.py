@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from bot.models import MessageRef, Text
+from bot.errors import ChatUnknown
+from bot.models import Member, MessageRef, Text
 from bot.ports import Blocks
 from bot.replies.blocks import MAX_BLOCKS, MAX_MESSAGE, MAX_TEXT
 from bot.replies.folded import MOST_IN_ONE, TAKING, Row, notices_reply
@@ -116,6 +117,17 @@ def test_each_owner_is_told_of_their_own_and_the_channel_of_all(world: World) ->
     assert all(name in all_of_them for name in vms)
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_vm_ordered_in_a_talk_with_the_bot_is_told_about_there_once(
+    world: World, count: int
+) -> None:
+    vms = fleet(world, count)
+    for op_id in vms.values():
+        world.core.vm_store.change(op_id, channel_id=DM)
+    all_delivered(world, vms)
+    assert len(world.chat.all_messages) == len(notices(world, DM)) == 1
+
+
 def test_what_is_kept_leaves_the_other_rows_as_they_are(world: World) -> None:
     vms = fleet(world, 5)
     all_delivered(world, vms)
@@ -161,6 +173,22 @@ def test_admins_stand_in_for_an_owner_who_has_left_and_for_no_other(world: World
     (told,) = notices(world, ADMINS)
     assert "3 idle VMs are to be cancelled: web-00, web-02, web-04" in told
     assert len(notices(world, f"D{JIHOON[1:]}")) == 1
+
+
+def test_an_owner_of_whom_slack_tells_nothing_holds_nobody_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vms = fleet(world, 6, (JANE, JIHOON))
+    member = world.chat.member
+
+    def silent(user_id: str) -> Member:
+        if user_id == JANE:
+            raise ChatUnknown("silent")
+        return member(user_id)
+
+    monkeypatch.setattr(world.chat, "member", silent)
+    all_delivered(world, vms)
+    assert [len(notices(world, place)) for place in (GENERAL, DM, f"D{JIHOON[1:]}")] == [1, 1, 1]
 
 
 def test_what_reaches_nobody_is_told_to_admins_in_one_message_and_begins_anew(
