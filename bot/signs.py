@@ -191,7 +191,7 @@ def _sessions(pair: _Pair) -> Iterable[Signal]:
         yield pair.sign(
             "executing", Use.IDLE, Text("R is at rest in container `{name}`.", name=name)
         )
-    if pair.before and now.last_used_at and now.last_used_at != pair.before.last_used_at:
+    if pair.before and now.last_used_at != pair.before.last_used_at and now.sessions is not None:
         why = Text("Somebody used RStudio in container `{name}`.", name=name)
         yield pair.sign("session", Use.BUSY, why)
 

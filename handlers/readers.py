@@ -82,6 +82,15 @@ def vm_id(word: str) -> str:
     raise UserError(Text("`{word}` is not a VM's id: it is a number.", word=words.shortened(word)))
 
 
+def save_id(word: str) -> str:
+    """The id of saved work."""
+    if re.fullmatch(r"[a-z0-9]{8,40}", word):
+        return word
+    raise UserError(
+        Text("`{word}` is not the id of saved work.", word=words.shortened(word)), instead="saves"
+    )
+
+
 def length(word: str) -> str:
     """A length of time, as it was typed."""
     try:

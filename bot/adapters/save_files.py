@@ -13,9 +13,11 @@ import json
 import os
 import shutil
 import tarfile
+import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +47,29 @@ class SaveFiles:
         fill: called with what takes the content, piece by piece; what it raises comes through.
         Raises SaveFailed.
         """
-        digest = hashlib.sha256()
-        with _told():
-            folder = self._directory / save_id
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            partial = folder / f"{name}.partial"
-            file = os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-        with file:
-            with gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as zipped:
-
-                def write(piece: bytes) -> None:
-                    digest.update(piece)
-                    with _told():
-                        zipped.write(piece)
-
-                fill(write)
+        folder = self._directory / save_id
+        partial = folder / f"{name}.partial"
+        try:
             with _told():
-                file.flush()
-                os.fsync(file.fileno())
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                digest = _written(partial, fill)
+                partial.rename(folder / name)
+                _sync(folder)
+                _sync(self._directory)
+        except BaseException:
+            with suppress(OSError):  # what it takes is needed by others
+                partial.unlink(missing_ok=True)
+            raise
+        return digest
+
+    def has(self, save_id: str, name: str) -> bool:
+        """Whether a file is there, on this machine."""
+        return (self._directory / save_id / name).is_file()
+
+    def age(self, save_id: str) -> timedelta:
+        """How long ago a save was written to last. Raises SaveFailed."""
         with _told():
-            partial.rename(folder / name)
-            _sync(folder)
-            _sync(self._directory)
-        return digest.hexdigest()
+            return timedelta(seconds=time.time() - (self._directory / save_id).stat().st_mtime)
 
     def check(self, save_id: str, name: str, digest: str) -> int:
         """Read a file to its end; gives how many files and folders are in it.
@@ -77,7 +79,10 @@ class SaveFiles:
         with _told(), gzip.open(self._directory / save_id / name, "rb") as zipped:
             read = _Hashed(zipped)
             with tarfile.open(fileobj=read, mode="r|", bufsize=_CHUNK) as tar:
-                entries = sum(1 for _ in tar)
+                entries = 0
+                while tar.next() is not None:
+                    entries += 1
+                    tar.members.clear()  # type: ignore[attr-defined]  # of millions, GBs of memory
             while read.read(_CHUNK):
                 pass
             if read.end != _END:  # `tarfile` takes a header that is cut for the end
@@ -113,6 +118,23 @@ class SaveFiles:
         """Saves of which there is anything, whole or not. Raises SaveFailed."""
         with _told():
             return sorted(each.name for each in self._directory.glob("*") if each.is_dir())
+
+
+def _written(partial: Path, fill: Callable[[Callable[[bytes], None]], None]) -> str:
+    """Fills a file, to the disk; the SHA-256 of what is packed in it."""
+    digest = hashlib.sha256()
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        with gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as zipped:
+
+            def write(piece: bytes) -> None:
+                digest.update(piece)
+                zipped.write(piece)
+
+            fill(write)
+        file.flush()
+        os.fsync(file.fileno())
+    return digest.hexdigest()
 
 
 class _Hashed(io.RawIOBase):

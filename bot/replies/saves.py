@@ -17,6 +17,7 @@ from bot.replies.texts import say
 class Save:
     """The work of a VM. image_bytes: of its captured image, if there is one."""
 
+    id: str
     name: str
     owner_id: str
     saved_at: datetime
@@ -44,18 +45,18 @@ def saves_reply(saves: Sequence[Save], language: str, turning: Turning) -> Reply
     return list_reply(summary, layouts, turning, language, last=[hint])
 
 
-def restore_button(name: str) -> Button:
+def restore_button(name: str, save_id: str) -> Button:
     """Orders the VM again and puts everything back; that costs money, so it asks first."""
     return Button(
         Text("Restore"),
-        value=f"restore {name}",
+        value=f"restore {name} --save {save_id}",
         style="primary",
         confirm=Text("Order {vm} again and put its files and containers back?", vm=name),
     )
 
 
 def _row(save: Save, language: str) -> Block:
-    return section(_line(save, language), button(restore_button(save.name), language))
+    return section(_line(save, language), button(restore_button(save.name, save.id), language))
 
 
 def _line(save: Save, language: str) -> str:

@@ -11,7 +11,6 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.activity import VmActivity
 from bot.errors import ChatRefused, CloudError, UserError
 from bot.metrics import REAPED
 from bot.models import CloudVm, Operation, OperationState, Text, Vm, VmState
@@ -20,13 +19,12 @@ from bot.reaping import StepKind
 from bot.services.follow_up import blocked_by
 from bot.services.reconcile import is_ending
 from bot.services.recorded import Json, text_from_json, text_to_json
-from bot.services.release import Reaping
+from bot.services.release import OPENED, Reaping, has_session, longest_save
 from bot.services.telling import Messenger, News
 from bot.services.watching import (
     Assessed,
     Known,
     activity_from_json,
-    activity_to_json,
     assessed,
     own_sign,
 )
@@ -37,8 +35,6 @@ log = logging.getLogger(__name__)
 
 LOOKS_APART = timedelta(seconds=10)
 """Between looks whose difference is the last word on whether a VM is in use."""
-
-_OPENED = Text("Somebody has opened RStudio on it.")
 
 
 class Stays(UserError):
@@ -87,7 +83,7 @@ class Reap:
         limits = self.shared.cancelling.policy.timeouts
         try:
             self.shared.suspend(work, vm)
-            rest = work.step("rest", lambda: self._at_rest(vm))
+            rest = work.step("rest", lambda: self.shared.at_rest(vm))
             saved = self.shared.save(work, vm)
             ended = work.phase(
                 "cancel",
@@ -104,12 +100,6 @@ class Reap:
         work.finish(OperationState.DONE, self.shared.report(vm, saved))
         REAPED.labels("reaped").inc()
         return OperationState.DONE
-
-    def _at_rest(self, vm: Vm) -> Json:
-        """A look at the VM whose sessions have just been suspended; what follows is compared with
-        it, as suspending and saving look like use."""
-        seen = self.shared.looks.one(vm)
-        return {"seen": activity_to_json(seen) if seen else None}
 
     def _let_go(self, watch: Watch, op: Operation, vm: Vm, rest: Json) -> Json:
         assert vm.cloud_id is not None
@@ -182,16 +172,18 @@ class Reap:
         known, seen = self._known(op, there), activity_from_json(rest["seen"])
         if seen is None or known.watch is None:
             return Text("The VM does not answer.")
-        if _has_session(seen):
-            return _OPENED
+        if self.clock.now() - seen.at > longest_save(self.shared.cancelling.policy.timeouts):
+            return Text("It was saved too long ago.")
+        if has_session(seen):
+            return OPENED
         known = replace(known, watch=replace(known.watch, activity=rest["seen"], looked_at=seen.at))
         for since in (seen.at, None):
             self.clock.sleep(LOOKS_APART)
-            one = self._assessed(known, since)
+            one = self._assessed(known, since, is_saved=True)
             if one.step.kind is not StepKind.REAP:
                 return one.step.why
-            if _has_session(activity_from_json(one.row.activity)):
-                return _OPENED
+            if has_session(activity_from_json(one.row.activity)):
+                return OPENED
             known = replace(known, watch=one.row)
         return None
 
@@ -201,7 +193,9 @@ class Reap:
         lease = stores.marks.lease(vm.op_id)
         return Known(vm, stores.watch.get(vm.op_id), lease, open_mark, there)
 
-    def _assessed(self, known: Known, at_work_since: datetime | None = None) -> Assessed:
+    def _assessed(
+        self, known: Known, at_work_since: datetime | None = None, *, is_saved: bool = False
+    ) -> Assessed:
         """By a look now, compared with the one that is known."""
         stores, vm = self.shared.follow_up.stores, known.vm
         known = replace(known, lease=stores.marks.lease(vm.op_id))
@@ -209,7 +203,7 @@ class Reap:
         last_look = known.watch.looked_at if known.watch else None
         own = own_sign(vm, stores.operations.since(last_look or now), last_look, now)
         idle = self.shared.notices.policy.idle
-        return assessed(known, seen, own, idle, now, at_work_since)
+        return assessed(known, seen, own, idle, now, at_work_since=at_work_since, is_saved=is_saved)
 
     def _stays(self, work: Work, vm: Vm, why: Text) -> OperationState:
         """Something spoke against it in the last moment. The next sweep looks at it again."""
@@ -270,7 +264,3 @@ class Reap:
 
     def _mark(self, op: Operation) -> MarkRow:
         return self.shared.notices.marks.get(op.args["vm"], op.args["mark"])
-
-
-def _has_session(seen: VmActivity | None) -> bool:
-    return any(one.sessions for one in (seen and seen.containers) or ())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
-from bot.activity import Use
+from bot.activity import Use, VmActivity
 from bot.errors import BotError, UserError
 from bot.metrics import REAPED
 from bot.models import Operation, Text, Vm, VmState
@@ -18,11 +19,12 @@ from bot.services.notices import Notices
 from bot.services.recorded import Json
 from bot.services.vm_cancel import CancelVm
 from bot.services.vm_prepare import owned_vm, worked_on
-from bot.services.watching import own_sign
+from bot.services.watching import activity_from_json, activity_to_json, own_sign
 from bot.services.work import Failed, Outcome, Work
 from config.idle import IdlePolicy
+from config.settings import Timeouts
 
-_USED = Text("Something was begun on it meanwhile, which is not saved.")
+OPENED = Text("Somebody has opened RStudio on it.")
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +73,12 @@ class Reaping:
             raise Failed("save", Text("Save the work"), Text("This bot cannot save work yet."))
         return self.saver
 
+    def at_rest(self, vm: Vm) -> Json:
+        """A look at the VM whose sessions have just been suspended; what follows is compared with
+        it, as suspending and saving look like use."""
+        seen = self.looks.one(vm)
+        return {"seen": activity_to_json(seen) if seen else None}
+
     def report(self, vm: Vm, saved: Saved) -> Outcome:
         """What it cost, and where the work is."""
         now = self.notices.clock.now()
@@ -110,9 +118,10 @@ class ReleaseVm:
         cancelling = self.shared.cancelling
         vm = cancelling.vms.get(admitted["vm"])
         self.shared.suspend(work, vm)
+        rest = work.step("rest", lambda: self.shared.at_rest(vm))
         saved = self.shared.save(work, vm)
-        if work.step("use", lambda: self._use_since(work.op, vm))["is_used"]:
-            raise Failed("cancel", Text("Cancel at SoftLayer"), _USED)
+        if vm.state is VmState.READY:
+            self._require_rest(work.op, vm, rest)
         cancelling.vms.change(vm.op_id, unless=frozenset({VmState.GONE}), state=VmState.CANCELLING)
         work.phase(
             "cancel",
@@ -136,11 +145,23 @@ class ReleaseVm:
             return Outcome(Text("The VM was not cancelled and still costs money."), (again,))
         return cancelling.after_failure(op, admitted, failure)
 
-    def _use_since(self, op: Operation, vm: Vm) -> Json:
-        """Whether anything was begun on it through the bot after it was to be saved."""
+    def _require_rest(self, op: Operation, vm: Vm, rest: Json) -> None:
+        """Raises Failed when somebody came after it was suspended. No step: after a restart of the
+        bot, which may have been down for hours, it is looked at anew."""
         operations, now = self.shared.follow_up.stores.operations, self.shared.notices.clock.now()
         own = own_sign(vm, operations.since(op.requested_at), op.requested_at, now)
-        return {"is_used": own.use is Use.BUSY}
+        before, after = activity_from_json(rest["seen"]), self.shared.looks.one(vm)
+        if before is None or after is None:
+            why = Text("The VM does not answer.")
+        elif now - before.at > longest_save(self.shared.cancelling.policy.timeouts):
+            why = Text("It was saved too long ago.")
+        elif own.use is Use.BUSY or _has_news(before, after):
+            why = Text("Something was begun on it meanwhile, which is not saved.")
+        elif has_session(after):
+            why = OPENED
+        else:
+            return
+        raise Failed("cancel", Text("Cancel at SoftLayer"), why)
 
     def _show_end(self, op: Operation, vm: Vm) -> Json:
         notices = self.shared.notices
@@ -153,3 +174,23 @@ class ReleaseVm:
             except BotError as error:
                 log.info("the notices of %s are not edited: %s", vm.hostname, error)
         return {}
+
+
+def longest_save(timeouts: Timeouts) -> timedelta:
+    """For so long a look at a VM at rest may be compared with: a bot that was down for longer has
+    not watched it."""
+    return timeouts.suspend + 2 * timeouts.save
+
+
+def has_session(seen: VmActivity | None) -> bool:
+    """Whether RStudio is open; what was suspended is there again only if somebody opened it."""
+    return any(one.sessions for one in (seen and seen.containers) or ())
+
+
+def _has_news(before: VmActivity, after: VmActivity) -> bool:
+    """Whether somebody has logged in, or a container is new, was started or was used."""
+    if after.containers is None or before.containers is None or after.boot_id != before.boot_id:
+        return True
+    known = {(one.id, one.started_at, one.last_used_at) for one in before.containers}
+    seen = {(one.id, one.started_at, one.last_used_at) for one in after.containers}
+    return bool(seen - known) or (after.logins or 0) > (before.logins or 0)

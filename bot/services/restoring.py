@@ -10,13 +10,15 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from bot.access import is_owner_or_admin, require_owner
 from bot.activity import Absence
-from bot.errors import BotError, WrongName
+from bot.errors import BotError, EngineRefused, WrongName
 from bot.idle import with_absence
 from bot.models import (
+    LOOKS_INTO,
     Container,
     ContainerSpec,
     Link,
@@ -43,6 +45,7 @@ from config.settings import App, Policy
 
 log = logging.getLogger(__name__)
 
+_HELD = timedelta(days=2)
 _BUTTONS = 8  # programs with buttons of their own; the others have their address
 
 
@@ -66,14 +69,16 @@ class RestoreVm:
         """The save that is meant, and a VM for it: reserved, or the one of an earlier try."""
         row = self._meant(op)
         there = self.order.vms.named(row.hostname)
-        if there is not None and self._is_half_way(there, row):
-            return {"vm": there.op_id, "save": row.id}
+        if there is not None and self._is_half_way(op, there):
+            has_files = row.restored_as == there.op_id
+            return {"vm": there.op_id, "save": row.id, "has_files": has_files}
         self.order.admit(self._as_ordered(op, row), again=True)
-        return {"vm": op.id, "save": row.id}
+        return {"vm": op.id, "save": row.id, "has_files": False}
 
     def carry_out(self, work: Work, admitted: Json) -> Outcome:
         row, op = self.saves.get(admitted["save"]), work.op
         manifest, limit = manifest_from_json(row.manifest), self.policy.timeouts.restore
+        work.step("hold", lambda: self._hold(row))
         work.phase(
             "read",
             Text("Read what was saved"),
@@ -85,16 +90,20 @@ class RestoreVm:
         vm = self.order.vms.get(admitted["vm"])
         work.stop_when(lambda: check_not_cancelled(self.order.vms, vm.op_id))
         host = self.fleet.host(vm)
-        work.phase(
-            "files",
-            Text("Put the files back"),
-            limit,
-            lambda watch: self._put_back(watch, host, row, manifest),
-        )
-        work.step("restored", lambda: self._note(row, vm))
-        work.step("habits", lambda: self._hand_on(vm, manifest))
+        if not admitted["has_files"]:
+            work.phase(
+                "files",
+                Text("Put the files back"),
+                limit,
+                lambda watch: self._put_back(watch, host, row, manifest),
+            )
+            work.step("restored", lambda: self._note(row, vm))
+            work.step("habits", lambda: self._hand_on(vm, manifest))
         started, missing = self._start_all(work, host, row, manifest)
-        return self._told(vm, manifest, started, missing)
+        outcome = self._told(vm, manifest, started, missing)
+        if not missing:
+            return outcome
+        return replace(outcome, buttons=(_go_on(vm, row.id), *outcome.buttons))
 
     def withdraw(self, op: Operation) -> None:
         self.order.withdraw(op)
@@ -105,8 +114,12 @@ class RestoreVm:
             self.order.withdraw(op)
             return Outcome(Text("Nothing was ordered."))
         if vm is None or vm.state is not VmState.READY:
-            return self.order.after_failure(op, {}, failure)
-        again = Button(Text("Go on"), value=f"restore {vm.hostname}", style="primary")
+            outcome = self.order.after_failure(op, {}, failure)
+            line = f"{self.policy.command} restore {op.args['name']}"
+            then = Text("Once it is ready, `{command}` puts the files back.", command=line)
+            has_vm = vm is not None and vm.state is VmState.ATTENTION
+            return replace(outcome, details=(*outcome.details, then)) if has_vm else outcome
+        again = _go_on(vm, admitted["save"])
         return Outcome(
             Text("The VM runs and costs money, and not everything was put back. What was saved is"
                  " still there: go on, or cancel the VM."),
@@ -116,8 +129,10 @@ class RestoreVm:
     # --- which ---
 
     def _meant(self, op: Operation) -> SaveRow:
-        """The newest save of that name. Raises WrongName, NotAllowed."""
+        """The save that is named, else the newest of that name. Raises WrongName, NotAllowed."""
         found = self.saves.named(op.args["name"])
+        if "save" in op.args:
+            found = [row for row in found if row.id == op.args["save"]]
         rules = self.policy.access
         if not found:
             own = [
@@ -139,6 +154,8 @@ class RestoreVm:
         image = row.image_guid
         if image is None or not self.order.cloud.template_exists(image):
             image = manifest.image
+        if image not in self.policy.vm.images and not self.order.cloud.template_exists(image):
+            image = self.policy.vm.image  # it was of an image that has expired
         args = {
             "name": row.hostname,
             "image": image,
@@ -148,15 +165,17 @@ class RestoreVm:
         }
         return replace(op, args=args, caller=replace(op.caller, user_id=row.owner_id))
 
-    def _is_half_way(self, vm: Vm, row: SaveRow) -> bool:
-        """Whether an earlier try has ordered it, and has not put the files back: what was done on
-        one that has them is never written over."""
-        if vm.state is not VmState.READY or row.restored_as == vm.op_id:
-            return False
-        try:
-            return self.operations.get(vm.op_id).kind == "restore"
-        except LookupError:
-            return False
+    def _is_half_way(self, op: Operation, vm: Vm) -> bool:
+        """Whether an earlier try has ordered it and none is at work. One that has the files already
+        gets what containers are missing; they are never written over."""
+        tries = [
+            each
+            for each in self.operations.since(vm.asked_at)
+            if each.kind == "restore" and each.args["name"] == vm.hostname and each.id != op.id
+        ]
+        is_ours = any(each.id == vm.op_id for each in tries)
+        is_free = all(each.state.is_final for each in tries)
+        return vm.state is VmState.READY and is_ours and is_free
 
     def _vm(self, admitted: Json) -> Vm | None:
         try:
@@ -177,6 +196,9 @@ class RestoreVm:
     def _put_back(
         self, watch: Watch, host: ContainerHost, row: SaveRow, manifest: Manifest
     ) -> Json:
+        self._require_unused(
+            watch.until(lambda: host.containers(all=True), self.policy.poll.host), manifest
+        )
         for each in manifest.volumes:
             watch.tell(Text("{path}", path=each.volume))
 
@@ -188,6 +210,16 @@ class RestoreVm:
         volumes = counted("{count} volume", "{count} volumes", len(manifest.volumes))
         watch.conclude(volumes)
         return {}
+
+    def _require_unused(self, there: Sequence[Container], manifest: Manifest) -> None:
+        """A VM may have been ready for long before somebody goes on with it."""
+        ours = {each.spec.name for each in manifest.containers}
+        others = [each.name for each in there if each.name not in ours]
+        if [each for each in there if each.name in others and LOOKS_INTO not in each.labels]:
+            raise EngineRefused(
+                Text("Somebody has begun to use the VM ({names}), so nothing is written over it.",
+                     names=others)
+            )  # fmt: skip
 
     def _start_all(
         self, work: Work, host: ContainerHost, row: SaveRow, manifest: Manifest
@@ -255,6 +287,11 @@ class RestoreVm:
     def _app(self, word: str | None) -> App | None:
         return self.policy.catalog.get(word or "")
 
+    def _hold(self, row: SaveRow) -> Json:
+        """It must not expire while it is being put back, nor before somebody can go on."""
+        self.saves.hold(row.id, self.order.clock.now() + _HELD)
+        return {}
+
     def _note(self, row: SaveRow, vm: Vm) -> Json:
         self.saves.restored(row.id, vm.op_id)
         return {}
@@ -300,6 +337,11 @@ class RestoreVm:
             details=tuple(details),
             is_warning=bool(missing),
         )
+
+
+def _go_on(vm: Vm, save_id: str) -> Button:
+    value = f"restore {vm.hostname} --save {save_id}"
+    return Button(Text("Go on"), value=value, style="primary")
 
 
 def _buttons_of(app: App, vm: Vm, container_id: str, url: str) -> list[Button]:

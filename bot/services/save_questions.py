@@ -32,6 +32,6 @@ class SaveQuestions:
 def _shown(row: SaveRow) -> Save:
     containers = len(manifest_from_json(row.manifest).containers)
     return Save(
-        row.hostname, row.owner_id, row.saved_at, row.expires_at, row.bytes, containers,
+        row.id, row.hostname, row.owner_id, row.saved_at, row.expires_at, row.bytes, containers,
         row.image_bytes,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from bot.errors import BotError, EngineRefused, SaveFailed
-from bot.models import LOOKS_INTO, Container, Text, Vm, counted
+from bot.models import LOOKS_INTO, Container, OperationState, Text, Vm, counted
 from bot.ports import Clock, Cloud, ContainerHost
 from bot.replies.engine_answers import size
 from bot.replies.saves import restore_button
@@ -32,7 +32,7 @@ from bot.services.saved import (
     without_secret,
 )
 from bot.services.watching import signals_of
-from bot.services.work import Watch, Work
+from bot.services.work import Failed, Watch, Work
 from bot.store import OperationStore, SaveRow, SaveStore, WatchStore
 from config.idle import IdlePolicy
 from config.settings import Policy
@@ -67,6 +67,12 @@ class Archives(Protocol):
     def note(self, save_id: str, manifest: dict[str, Any]) -> int:
         """Put down what the files are; gives the bytes of all of them."""
 
+    def has(self, save_id: str, name: str) -> bool:
+        """Whether a file is there, on this machine."""
+
+    def age(self, save_id: str) -> timedelta:
+        """How long ago a save was written to last."""
+
     def remove(self, save_id: str) -> None:
         """Delete all of a save. Gone already is success."""
 
@@ -97,8 +103,17 @@ class SaveWork:
 
     def save(self, work: Work, vm: Vm, policy: IdlePolicy) -> Saved:
         limit, save_id = self.policy.timeouts.save, work.op.id
+        if not work.step("whole", lambda: {"is_whole": self._is_whole(vm)})["is_whole"]:
+            raise Failed(
+                "save",
+                Text("Save the files"),
+                Text("Not everything was put back on it yet: restore it, or cancel it."),
+            )
         written = work.phase(
-            "save", Text("Save the files"), limit, lambda watch: self._save(watch, vm, save_id)
+            "save",
+            Text("Save the files"),
+            limit,
+            lambda watch: self._save(watch, vm, save_id, policy),
         )
         captured: Json = {}
         if policy.capture:
@@ -106,7 +121,7 @@ class SaveWork:
                 "capture",
                 Text("Capture an image of the VM"),
                 limit,
-                lambda watch: self._capture(watch, vm, image_name(vm, save_id)),
+                lambda watch: self._capture(watch, vm, image_name(save_id)),
             )
         row = SaveRow(
             id=save_id,
@@ -121,29 +136,83 @@ class SaveWork:
             image_bytes=captured.get("bytes"),
         )
         work.step("saved", lambda: self._note(row))
-        return self._told(self.saves.get(save_id))
+        saved = self.saves.get(save_id)
+        self._require_files(saved)  # no step: another machine may have gone on with it
+        return self._told(saved)
 
     def expire(self) -> None:
-        """Delete saves whose time is over, and files that no save knows (of one that failed)."""
+        """Delete saves whose time is over, but none that is being restored; and what is left of
+        those that failed."""
+        restored = {
+            op.args["name"]
+            for op in self.operations.since(self.clock.now())
+            if op.kind == "restore" and not op.state.is_final
+        }
         for row in self.saves.expired(self.clock.now()):
-            self._remove(row)
+            if row.hostname not in restored:
+                self._remove(row)
         try:
-            for save_id in self.archives.ids():
-                if self._is_left_over(save_id):
-                    self.archives.remove(save_id)
+            left = [each for each in self.archives.ids() if self._is_left_over(each)]
         except BotError as error:
             log.warning("files of saves that failed are not deleted: %s", error)
+            return
+        for save_id in left:
+            self._remove_left_over(save_id)
 
     def _is_left_over(self, save_id: str) -> bool:
-        """Whether files belong to no save, and to nothing that is still under way."""
+        """Whether files belong to no save, and to nothing that is still under way. Those of which
+        nothing is known stay for as long as a save does: the database may have forgotten them."""
         try:
             self.saves.get(save_id)
         except LookupError:
             try:
                 return self.operations.get(save_id).state.is_final
             except LookupError:
-                return True
+                return self.archives.age(save_id) > self.policy.keep.saves
         return False
+
+    def _remove_left_over(self, save_id: str) -> None:
+        try:
+            image = self.cloud.captured(image_name(save_id))
+            if image is not None:
+                self.cloud.delete_image(image.guid)
+            self.archives.remove(save_id)
+        except BotError as error:
+            log.warning("what is left of save %s is not deleted: %s", save_id, error)
+
+    # --- whether it can be ---
+
+    def _is_whole(self, vm: Vm) -> bool:
+        """A VM on which not everything was put back has less than the save that it came from."""
+        tries = [
+            op
+            for op in self.operations.since(vm.asked_at)
+            if op.kind == "restore" and op.args["name"] == vm.hostname
+        ]
+        is_whole = self.saves.is_restored_on(vm.op_id) or any(
+            op.state is OperationState.DONE for op in tries
+        )
+        return is_whole or all(op.id != vm.op_id for op in tries)
+
+    def _require_files(self, row: SaveRow) -> None:
+        for file in manifest_from_json(row.manifest).files:
+            if not self.archives.has(row.id, file.name):
+                raise Failed(
+                    "save",
+                    Text("Save the files"),
+                    Text("They are on the disk of another machine, which does not answer for it."),
+                )
+
+    def _require_images(self, host: ContainerHost, watch: Watch) -> None:
+        """Raises EngineRefused for an image that was made on the VM: no registry has it, so what
+        is in it would be lost."""
+        images = watch.until(host.images, self.policy.poll.host)
+        own = [name for image in images if image.digest is None for name in image.names]
+        if own:
+            raise EngineRefused(
+                Text("Only this VM has the images {names}. Push them to a registry, or remove"
+                     " them.", names=own)
+            )  # fmt: skip
 
     # --- sessions ---
 
@@ -158,8 +227,10 @@ class SaveWork:
 
     # --- files ---
 
-    def _save(self, watch: Watch, vm: Vm, save_id: str) -> Json:
+    def _save(self, watch: Watch, vm: Vm, save_id: str, policy: IdlePolicy) -> Json:
         host, every = self.fleet.host(vm), self.policy.poll.host
+        if not policy.capture:
+            self._require_images(host, watch)
         volumes = watch.until(host.volumes, every)
         self._require_room(sum(watch.until(lambda: host.volume_sizes(volumes), every).values()))
         kept = [
@@ -222,6 +293,7 @@ class SaveWork:
                 done += len(piece)
                 if done >= told:
                     told = done + _TOLD_EVERY
+                    self._require_room(_TOLD_EVERY)
                     watch.tell(Text("`{name}`, {size}", name=shown, size=size(done)))
 
             give(take)
@@ -280,7 +352,7 @@ class SaveWork:
         """Write it down, and drop what was saved of the same VM before."""
         self.saves.add(row)
         for older in self.saves.of_vm(row.vm):
-            if older.id != row.id:
+            if older.id != row.id and older.saved_at <= row.saved_at:
                 self._remove(older)
         return {}
 
@@ -304,9 +376,9 @@ class SaveWork:
             containers=counted("{count} container", "{count} containers", len(manifest.containers)),
             until=row.expires_at,
         )
-        return Saved(text, (restore_button(row.hostname),))
+        return Saved(text, (restore_button(row.hostname, row.id),))
 
 
-def image_name(vm: Vm, save_id: str) -> str:
+def image_name(save_id: str) -> str:
     """Of a captured image: the same for each try of one save."""
-    return f"ds-bot-{vm.hostname}-{save_id[:12]}"
+    return f"ds-bot-save-{save_id}"

@@ -62,13 +62,16 @@ def assessed(
     own: Signal,
     policies: IdlePolicies,
     now: datetime,
+    *,
     at_work_since: datetime | None = None,
+    is_saved: bool = False,
 ) -> Assessed:
     """What a look at a VM comes to.
 
     seen: None when the VM could not be looked at. own: what the bot itself knows of its use.
     at_work_since: since the last look the bot has copied the VM's files, all the time: what the VM
-    has computed meanwhile tells nothing, and that nobody looked is no gap.
+    has computed meanwhile tells nothing, and that nobody looked is no gap. is_saved: its work is
+    saved for being taken, which may have lasted until another hour of it had begun.
     """
     row = known.watch
     before = activity_from_json(row.activity) if row else None
@@ -76,6 +79,8 @@ def assessed(
     images = {known.vm.image} | {one.image for one in (seen and seen.containers) or ()}
     tags = known.there.tags if known.there else _strings(row, "tags")
     policy = policies.of(_subject(known.vm, tags, images if seen else _strings(row, "images")))
+    if is_saved:
+        policy = policy.model_copy(update={"billing": "exact"})
     if at_work_since is not None:
         policy = _eased(policy, now - at_work_since)
     signs = (*read_signals(before, seen, policy, now), own)
@@ -257,10 +262,13 @@ def _billed_from(known: Known) -> datetime | None:
 
 
 def _eased(policy: IdlePolicy, time: timedelta) -> IdlePolicy:
-    any_rate = Thresholds.model_construct(
-        cpu_percent=math.inf, vm_cpu_percent=math.inf, network_bytes_per_s=math.inf
+    limits = policy.thresholds  # the engine copies, no container does
+    eased = Thresholds.model_construct(
+        cpu_percent=limits.cpu_percent,
+        vm_cpu_percent=math.inf,
+        network_bytes_per_s=limits.network_bytes_per_s,
     )
-    return policy.model_copy(update={"thresholds": any_rate, "gap": policy.gap + time})
+    return policy.model_copy(update={"thresholds": eased, "gap": policy.gap + time})
 
 
 def _subject(vm: Vm, tags: Iterable[str], images: Iterable[str]) -> Subject:

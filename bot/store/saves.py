@@ -66,6 +66,17 @@ class SaveStore:
         """Those whose time is over."""
         return self._select(saves.c.expires_at <= now)
 
+    def hold(self, save_id: str, until: datetime) -> None:
+        """Have it expire no earlier."""
+        sooner = saves.c.expires_at < until
+        change = saves.update().where(saves.c.id == save_id, sooner).values(expires_at=until)
+        with self._engine.begin() as connection:
+            connection.execute(change)
+
+    def is_restored_on(self, vm: str) -> bool:
+        """Whether that VM has the files of a save."""
+        return bool(self._select(saves.c.restored_as == vm))
+
     def restored(self, save_id: str, vm: str) -> None:
         """Its files are on that VM again."""
         change = saves.update().where(saves.c.id == save_id).values(restored_as=vm)

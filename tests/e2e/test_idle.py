@@ -140,7 +140,7 @@ def test_a_shiny_page_keeps_its_vm_only_while_it_is_open(fleet: Fleet, closed: V
 
     report = fleet.ended("web is saved and cancelled", TAKEN_S)
 
-    assert buttons_of(report)["Restore"] == "restore web"
+    assert buttons_of(report)["Restore"].startswith("restore web --save ")
     wait_until(lambda: "web" not in fleet.outside.listed_by_slcli(), VM_S)
     assert {"lab", "desk"} <= set(fleet.outside.listed_by_slcli())
 

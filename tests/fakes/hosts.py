@@ -94,6 +94,7 @@ class FakeImage:
     created_at: datetime = _NEW_YEAR
     version: str = ""  # tells a newer image of the same name
     program: Callable[[ContainerSpec], FakeRun] | None = None
+    is_local: bool = False  # made on the VM: no registry has it
 
     def run_of(self, spec: ContainerSpec) -> FakeRun:
         if self.program is not None:
@@ -668,7 +669,7 @@ def _image(name: str, image: FakeImage) -> Image:
         created_at=image.created_at,
         size_bytes=sum(image.layer_bytes),
         layers=image.layers or layers,
-        digest=_digest(f"{name} {image.version} manifest"),
+        digest=None if image.is_local else _digest(f"{name} {image.version} manifest"),
     )
 
 

@@ -68,6 +68,37 @@ def test_an_idle_vm_is_told_about_then_saved_then_cancelled(world: World, idle: 
     check_laws(world)
 
 
+def test_a_save_that_lasts_into_the_next_hour_is_not_for_nothing(world: World, idle: str) -> None:
+    world.saver.lasts = timedelta(minutes=25)
+
+    until(world, lambda: is_gone(world, idle))
+
+    assert world.saver.saved == [idle]
+    check_laws(world)
+
+
+def test_who_came_while_it_was_saved_keeps_it_though_he_left_again(world: World, idle: str) -> None:
+    """What he wrote is not in the save."""
+    world.saver.lasts = timedelta(minutes=5)
+
+    def works() -> None:
+        machine = world.host_of(idle)
+        name = next(iter(machine._containers.values())).container.name
+        machine.doing.use(name, FakeUse(cpus=1.0))
+        world.sim.sleep(timedelta(minutes=1))
+        machine.doing.use(name, FakeUse())
+
+    if not world.host_of(idle)._containers:
+        world.done("shiny")
+    world.saver.meanwhile = works
+
+    until(world, lambda: world.saver.saved)
+    ticks(world, timedelta(minutes=30))
+
+    assert world.vm(idle).state is VmState.READY
+    assert len(world.cloud.live) == 1
+
+
 def test_the_paid_hour_is_used_up(world: World, idle: str) -> None:
     until(world, lambda: is_gone(world, idle))
     vm, policy = world.vm(idle), world.policy.idle.default

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bot.errors import CloudRefused, EngineRefused, HostError, HostUnreachable
-from bot.models import OperationState, VmState
+from bot.models import HostAccess, OperationState, VmState
 from bot.store import SaveRow
 from tests.fakes.activity import FakeUse
+from tests.fakes.durable import Moment
+from tests.fakes.hosts import FakeHost, FakeImage
 from tests.services.laws import check_laws
 from tests.services.stories import released, work_at_rest
 from tests.services.world import ADMIN, JANE, JIHOON, World
@@ -42,6 +45,19 @@ def files(world: World) -> list[str]:
 def restored(world: World) -> str:
     """Jane's VM after `/ds restore web`; its op_id."""
     return world.done("restore web")
+
+
+def fail_to_load(world: World) -> None:
+    """The first try to put a volume onto the next new VM."""
+    original = world._machine_at
+
+    def breaks(access: HostAccess) -> FakeHost | None:
+        host = original(access)
+        if host is not None:
+            host.fail("load_volume", EngineRefused("the disk is full"))
+        return host
+
+    world.hosts._anywhere = breaks
 
 
 # --- saving ---
@@ -138,10 +154,11 @@ def test_what_is_begun_while_work_is_saved_is_not_lost(
     world: World, vm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = world.archives.room()
+    asked: list[object] = []
 
     def begun() -> int:
         world.sim.sleep(timedelta(minutes=1))
-        world.ask("shiny")
+        asked.append(asked or world.ask("shiny"))
         return room
 
     monkeypatch.setattr(world.archives, "room", begun)
@@ -153,6 +170,49 @@ def test_what_is_begun_while_work_is_saved_is_not_lost(
     assert "begun on it meanwhile" in world.told(op_id)
     assert world.vm(vm).state is VmState.READY
     assert len(world.host_of(vm)._containers) == 2
+
+
+def test_who_opens_rstudio_while_work_is_saved_keeps_the_vm(
+    world: World, vm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, room = world.host_of(vm), world.archives.room()
+    name = host._list(True, None)[0].name
+
+    def opened() -> int:
+        host.doing.use(name, FakeUse(sessions=1, connections=1))
+        return room
+
+    monkeypatch.setattr(world.archives, "room", opened)
+
+    op_id = world.ask("vm release web")
+    world.run()
+
+    assert "opened RStudio" in world.told(op_id)
+    assert world.vm(vm).state is VmState.READY
+
+
+def test_a_bot_that_was_down_for_hours_cancels_nothing_that_it_saved_before(
+    world: World, vm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    op_id = world.ask("vm release web")
+    world.kill(Moment.RECORDED, "saved", op_id)
+    monkeypatch.setattr(world, "restart", partial(world.restart, timedelta(hours=9)))
+    world.run()
+
+    assert world.state(op_id) is OperationState.FAILED, world.told(op_id)
+    assert "too long ago" in world.told(op_id)
+    assert world.vm(vm).state is VmState.READY
+
+
+def test_an_image_that_only_the_vm_has_is_not_lost(world: World, vm: str) -> None:
+    world.host_of(vm).offer("mine:v2", FakeImage(is_local=True))
+    world.done("pull mine:v2")
+
+    op_id = world.ask("vm release web")
+    world.run()
+
+    assert "Only this VM has the images mine:v2" in world.told(op_id)
+    assert world.vm(vm).state is VmState.READY
 
 
 # --- restoring ---
@@ -212,26 +272,71 @@ def test_a_damaged_save_costs_nothing(world: World, tmp_path: Path) -> None:
 def test_what_was_done_since_is_never_written_over(world: World) -> None:
     released(world)
     op_id = restored(world)
-    world.host_of(op_id).volumes[WORKSPACE]["thesis.R"] = b"x <- 2"
+    host = world.host_of(op_id)
+    host.volumes[WORKSPACE]["thesis.R"] = b"x <- 2"
 
-    told = world.refused("restore web")
+    world.done("restore web")
 
-    assert "There already is a VM" in told
-    assert world.host_of(op_id).volumes[WORKSPACE]["thesis.R"] == b"x <- 2"
+    assert host.volumes[WORKSPACE]["thesis.R"] == b"x <- 2"
+    assert (len(host._containers), len(world.cloud.live)) == (1, 1)
+
+
+def test_two_never_restore_at_once(world: World) -> None:
+    released(world)
+
+    first = world.ask("restore web")
+    world.later(timedelta(minutes=1), lambda: world.ask("restore web", ADMIN))
+    world.run()
+
+    assert world.state(first) is OperationState.DONE
+    assert "There already is a VM" in world.chat.replies[-1].text
+    check_laws(world)
+
+
+def test_a_vm_that_is_in_use_already_is_not_written_over(world: World) -> None:
+    released(world)
+    fail_to_load(world)
+    first = world.ask("restore web")
+    world.run()
+    world.done("shiny")
+
+    op_id = world.ask("restore web")
+    world.run()
+
+    assert world.state(op_id) is OperationState.FAILED
+    assert "begun to use the VM" in world.told(op_id)
+    assert world.host_of(first).volumes.get(WORKSPACE) != THESIS
+
+
+def test_half_a_restore_is_never_saved_over_the_whole(world: World) -> None:
+    released(world)
+    fail_to_load(world)
+    world.ask("restore web")
+    world.run()
+
+    op_id = world.ask("vm release web")
+    world.run()
+
+    assert world.state(op_id) is OperationState.FAILED
+    assert "Not everything was put back" in world.told(op_id)
+    assert len(saves(world)) == len(world.cloud.live) == 1
+
+
+def test_an_older_save_of_the_name_has_a_button_of_its_own(world: World) -> None:
+    released(world)
+    (older,) = saves(world)
+    world.sim.advance(timedelta(hours=1))
+    world.done("vm web")
+    world.done("vm release web")
+
+    op_id = world.done(f"restore web --save {older.id}")
+
+    assert world.host_of(op_id).volumes[WORKSPACE] == THESIS
 
 
 def test_files_that_could_not_be_put_back_are_tried_again_on_the_same_vm(world: World) -> None:
     released(world)
-    ends = world.sim.now() + timedelta(hours=3)
-    original = world._machine_at
-
-    def breaks(access):  # type: ignore[no-untyped-def]
-        host = original(access)
-        if host is not None and world.sim.now() < ends:
-            host.fail("load_volume", EngineRefused("the disk is full"))
-        return host
-
-    world.hosts._anywhere = breaks
+    fail_to_load(world)
     first = world.ask("restore web")
     world.run()
     assert world.state(first) is OperationState.FAILED
@@ -244,16 +349,26 @@ def test_files_that_could_not_be_put_back_are_tried_again_on_the_same_vm(world: 
     assert len(world.cloud.live) == 1
 
 
-def test_a_container_that_cannot_be_made_is_told_and_the_files_are_there(world: World) -> None:
+def test_a_container_that_cannot_be_made_is_made_by_going_on(world: World) -> None:
     released(world)
-    world.images.pop(world.policy.catalog["rstudio"].image)
+    name = world.policy.catalog["rstudio"].image
+    image = world.images.pop(name)
 
     op_id = world.ask("restore web")
     world.run()
 
     assert world.state(op_id) is OperationState.DONE
-    assert "Not restored" in str(world.cards(op_id)[-1].blocks)
-    assert world.host_of(op_id).volumes[WORKSPACE] == THESIS
+    shown = str(world.cards(op_id)[-1].blocks)
+    assert "Not restored" in shown and f"restore web --save {saves(world)[0].id}" in shown
+    host = world.host_of(op_id)
+    assert host.volumes[WORKSPACE] == THESIS
+
+    host.volumes[WORKSPACE]["thesis.R"] = b"x <- 2"
+    host.offer(name, image)
+    world.done("restore web")
+
+    assert len(host._containers) == 1
+    assert host.volumes[WORKSPACE]["thesis.R"] == b"x <- 2"
 
 
 def test_only_its_owner_and_admins_restore_it_and_it_stays_theirs(world: World) -> None:
@@ -306,6 +421,33 @@ def test_the_newest_save_of_a_vm_takes_the_place_of_the_one_before(world: World,
 
     assert len(first) == 1
     assert files(world) == [saves(world)[0].id] != first
+
+
+def test_what_is_being_restored_does_not_expire(world: World) -> None:
+    released(world)
+    (save,) = saves(world)
+    world.sim.advance(world.policy.keep.saves - timedelta(minutes=1))
+
+    world.ask("restore web")
+    world.later(timedelta(minutes=2), world.core.saving.expire)
+    world.run()
+
+    assert saves(world)[0].expires_at > save.expires_at
+
+
+def test_files_that_the_database_has_forgotten_stay_as_long_as_a_save(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released(world)
+    with world.meddling.off():
+        world.archives.keep("unknown", "volume-1.tar.gz", lambda write: None)
+        world.core.saving.expire()
+        assert "unknown" in files(world)
+
+        monkeypatch.setattr(world.archives, "age", lambda save_id: timedelta(days=15))
+        world.core.saving.expire()
+
+    assert files(world) == [saves(world)[0].id]
 
 
 def test_what_has_expired_is_deleted_and_nothing_else(world: World) -> None:

@@ -46,8 +46,10 @@ def test_written_twice_is_once_as_last_written(store: SaveStore) -> None:
 
 
 def test_it_is_remembered_where_it_is_restored(store: SaveStore) -> None:
+    assert not store.is_restored_on("vm")
     store.restored(FIRST.id, "vm")
 
+    assert store.is_restored_on("vm")
     assert store.get(FIRST.id) == replace(FIRST, restored_as="vm")
     assert store.get(SECOND.id).restored_as is None
 
@@ -55,6 +57,14 @@ def test_it_is_remembered_where_it_is_restored(store: SaveStore) -> None:
 def test_it_expires_at_its_instant(store: SaveStore) -> None:
     assert store.expired(FIRST.expires_at - timedelta(seconds=1)) == []
     assert store.expired(FIRST.expires_at) == [SECOND, FIRST, OTHERS]
+
+
+def test_it_is_held_for_longer_and_never_shorter(store: SaveStore) -> None:
+    later = FIRST.expires_at + timedelta(days=2)
+    store.hold(FIRST.id, later)
+    store.hold(FIRST.id, AT)
+
+    assert store.get(FIRST.id).expires_at == later
 
 
 def test_what_is_removed_is_gone_and_may_be_removed_again(store: SaveStore) -> None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_file_that_broke_off_has_no_name(files: SaveFiles, tmp_path: Path) -> 
     with pytest.raises(HostUnreachable):
         files.keep("one", NAME, breaks)
 
-    assert [path.name for path in (tmp_path / "saves" / "one").iterdir()] == [f"{NAME}.partial"]
+    assert list((tmp_path / "saves" / "one").iterdir()) == []
     files.keep("one", NAME, given_as(WORK))
     assert [path.name for path in (tmp_path / "saves" / "one").iterdir()] == [NAME]
 
@@ -128,6 +129,14 @@ def test_what_is_removed_is_gone_and_may_be_removed_again(files: SaveFiles) -> N
     assert files.ids() == ["two"]
     with pytest.raises(SaveFailed):
         list(files.read("one", NAME))
+
+
+def test_a_file_is_there_on_this_machine_or_not(files: SaveFiles) -> None:
+    files.keep("one", NAME, given_as(WORK))
+
+    assert files.has("one", NAME)
+    assert not files.has("one", "volume-2.tar.gz")
+    assert timedelta(0) <= files.age("one") < timedelta(minutes=1)
 
 
 def test_there_is_room(files: SaveFiles) -> None:
