@@ -23,6 +23,7 @@ from bot.models import (
     ContainerSpec,
     Link,
     Operation,
+    OperationState,
     Text,
     Vm,
     VmState,
@@ -69,7 +70,7 @@ class RestoreVm:
         """The save that is meant, and a VM for it: reserved, or the one of an earlier try."""
         row = self._meant(op)
         there = self.order.vms.named(row.hostname)
-        if there is not None and self._is_half_way(op, there):
+        if there is not None and self._is_half_way(op, there, row):
             has_files = row.restored_as == there.op_id
             return {"vm": there.op_id, "save": row.id, "has_files": has_files}
         self.order.admit(self._as_ordered(op, row), again=True)
@@ -165,9 +166,9 @@ class RestoreVm:
         }
         return replace(op, args=args, caller=replace(op.caller, user_id=row.owner_id))
 
-    def _is_half_way(self, op: Operation, vm: Vm) -> bool:
-        """Whether an earlier try has ordered it and none is at work. One that has the files already
-        gets what containers are missing; they are never written over."""
+    def _is_half_way(self, op: Operation, vm: Vm, row: SaveRow) -> bool:
+        """Whether an earlier try has ordered it and none is at work. One that has this save's files
+        already gets what containers are missing; files are never written over."""
         tries = [
             each
             for each in self.operations.since(vm.asked_at)
@@ -175,7 +176,11 @@ class RestoreVm:
         ]
         is_ours = any(each.id == vm.op_id for each in tries)
         is_free = all(each.state.is_final for each in tries)
-        return vm.state is VmState.READY and is_ours and is_free
+        has_any = self.saves.is_restored_on(vm.op_id) or any(
+            each.state is OperationState.DONE for each in tries
+        )
+        may_go_on = row.restored_as == vm.op_id or not has_any
+        return vm.state is VmState.READY and is_ours and is_free and may_go_on
 
     def _vm(self, admitted: Json) -> Vm | None:
         try:

@@ -332,6 +332,8 @@ def test_an_older_save_of_the_name_has_a_button_of_its_own(world: World) -> None
     op_id = world.done(f"restore web --save {older.id}")
 
     assert world.host_of(op_id).volumes[WORKSPACE] == THESIS
+    newer = next(row for row in saves(world) if row.id != older.id)
+    assert "There already is a VM" in world.refused(f"restore web --save {newer.id}")
 
 
 def test_files_that_could_not_be_put_back_are_tried_again_on_the_same_vm(world: World) -> None:
