@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +23,7 @@ from bot.services.looking import Looks
 from bot.services.reconcile import ListLost
 from bot.services.repair import Repair
 from bot.services.watching import Assessed, Known, assessed, own_sign
-from bot.store import LeaseRow
+from bot.store import LeaseRow, WatchRow
 from config.settings import Policy
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,9 @@ class Sweep:
 
     def preview(self) -> list[Assessed]:
         """Every VM with what would follow now. Nothing is changed or told. Raises CloudError."""
-        return [each for some in self._assess_all(list(self.cloud.vms())) for each in some]
+        before = self.stores.watch.all()  # ahead of looking: a bot that runs looks meanwhile, too
+        listed = list(self.cloud.vms())
+        return [each for some in self._assess_all(listed, before) for each in some]
 
     # --- looking ---
 
@@ -89,8 +91,13 @@ class Sweep:
             return False
         return True
 
-    def _assess_all(self, listed: Sequence[CloudVm] | None) -> Iterator[list[Assessed]]:
-        """All VMs, in parts: what was written down about each is in memory only for its part."""
+    def _assess_all(
+        self, listed: Sequence[CloudVm] | None, before: Mapping[str, WatchRow] | None = None
+    ) -> Iterator[list[Assessed]]:
+        """All VMs, in parts: what was written down about each is in memory only for its part.
+
+        before: what was written down, where others may write meanwhile.
+        """
         stores = self.stores
         taken = self._being_taken()
         vms = [vm for vm in stores.vms.live() if vm.state in _LOOKED_AT and vm.op_id not in taken]
@@ -101,7 +108,7 @@ class Sweep:
         operations = stores.operations.since(first - _HOUR)
         for begin in range(0, len(vms), _PART):
             part = vms[begin : begin + _PART]
-            watch = stores.watch.of([vm.op_id for vm in part])
+            watch = before or stores.watch.of([vm.op_id for vm in part])
             found = []
             for vm in part:
                 lease = leases.get(vm.op_id) or LeaseRow(vm.op_id)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bot.activity import Use, VmActivity
 from bot.errors import ChatUnknown, CloudUnknown, HostUnreachable
-from bot.models import OperationState, VmState
+from bot.models import OperationState, Vm, VmState
+from bot.schedule import due_at
 from bot.services.operations import Request
 from tests.fakes.activity import FakeUse
 from tests.services.idling import (
@@ -369,3 +372,26 @@ def test_a_talk_with_an_owner_who_left_is_no_place_where_somebody_sees_it(world:
     world.chat.members[JANE] = replace(world.chat.members[JANE], is_full_member=False)
     mark = delivered(world, op_id)
     assert [each["channel"] for each in mark.notices] == [ADMINS]
+
+
+def test_a_dry_run_beside_a_running_bot_tells_the_same(
+    world: World, idle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot may look and write that down while it looks."""
+    ticks(world, timedelta(minutes=30))
+    sweep = world.core.caretaker.sweep
+    look = sweep.looks.at
+
+    def slowly(vms: Sequence[Vm]) -> dict[str, VmActivity | None]:
+        seen = look(vms)
+        monkeypatch.undo()
+        world.sim.advance(LOOK)
+        assert sweep.run(due_at(world.sim.now(), world.policy.reaper.look)) is not None
+        return seen
+
+    world.sim.advance(LOOK)
+    monkeypatch.setattr(sweep.looks, "at", slowly)
+    with world.meddling.off():
+        [only] = sweep.preview()
+
+    assert only.verdict.use is Use.IDLE
