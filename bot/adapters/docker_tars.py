@@ -28,13 +28,15 @@ _WITHOUT_CONTENT = (
     tarfile.FIFOTYPE,
 )
 _TELLS_OF_THE_NEXT = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+_ABOUT_OTHERS = (tarfile.XHDTYPE, tarfile.XGLTYPE, *_TELLS_OF_THE_NEXT)
 
 
 class TarWatch:
     """Follows a tar piece by piece, to know whether its end has come: a tar that was cut between
-    two files looks like a whole one otherwise."""
+    two files looks like a whole one otherwise. entries: files, folders and links so far."""
 
     def __init__(self) -> None:
+        self.entries = 0
         self._header = bytearray()
         self._left = 0  # bytes of an entry's content, and of what fills its last block
         self._records: bytearray | None = None  # of the pax header that is being read
@@ -79,6 +81,7 @@ class TarWatch:
         if member.type == tarfile.XHDTYPE and member.size:
             self._records, self._records_size = bytearray(), member.size
         size = 0 if member.type in _WITHOUT_CONTENT else member.size
+        self.entries += member.type not in _ABOUT_OTHERS
         if member.type not in (tarfile.XHDTYPE, *_TELLS_OF_THE_NEXT):
             if self._size is not None and member.type not in _WITHOUT_CONTENT:
                 size = self._size

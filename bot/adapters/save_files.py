@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -21,12 +20,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.adapters.docker_tars import TarWatch
 from bot.errors import SaveFailed
 from bot.models import Text
 
 _LEVEL = 1  # a home is saved in the last minutes of a paid hour; more would save little room
 _CHUNK = 1 << 20
-_END = bytes(1024)  # two empty blocks close a tar (POSIX, pax)
 
 
 class SaveFiles:
@@ -76,20 +75,16 @@ class SaveFiles:
 
         Raises SaveFailed when its content is another, or no whole tar.
         """
-        with _told(), gzip.open(self._directory / save_id / name, "rb") as zipped:
-            read = _Hashed(zipped)
-            with tarfile.open(fileobj=read, mode="r|", bufsize=_CHUNK) as tar:
-                entries = 0
-                while tar.next() is not None:
-                    entries += 1
-                    tar.members.clear()  # type: ignore[attr-defined]  # of millions, GBs of memory
-            while read.read(_CHUNK):
-                pass
-            if read.end != _END:  # `tarfile` takes a header that is cut for the end
+        read, watch = hashlib.sha256(), TarWatch()
+        with _told():
+            for piece in self.read(save_id, name):
+                read.update(piece)
+                watch.take(piece)
+            if not watch.is_over:
                 raise tarfile.ReadError("the archive has no end")
-            if read.digest.hexdigest() != digest:
-                raise SaveFailed(Text("What was saved is not what was read from the VM."))
-        return entries
+        if read.hexdigest() != digest:
+            raise SaveFailed(Text("What was saved is not what was read from the VM."))
+        return watch.entries
 
     def read(self, save_id: str, name: str) -> Iterator[bytes]:
         """A file's content, piece by piece. Raises SaveFailed."""
@@ -135,21 +130,6 @@ def _written(partial: Path, fill: Callable[[Callable[[bytes], None]], None]) -> 
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest()
-
-
-class _Hashed(io.RawIOBase):
-    """A stream that is hashed while it is read, and whose end is kept."""
-
-    def __init__(self, source: gzip.GzipFile) -> None:
-        self._source = source
-        self.digest = hashlib.sha256()
-        self.end = b""
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._source.read(size)
-        self.digest.update(piece)
-        self.end = (self.end + piece)[-len(_END) :]
-        return piece
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from bot.money import cost_of
 from bot.replies.blocks import (
     DIVIDER,
     OPEN,
-    PASSWORD,
     RUN,
     Block,
     Button,
@@ -22,7 +21,7 @@ from bot.replies.blocks import (
     button,
     choice_button,
     context,
-    password_value,
+    password_button,
     section,
 )
 from bot.replies.pages import (
@@ -316,8 +315,7 @@ def _container_buttons(vm: Vm, shown: ShownContainer) -> list[Button]:
     if shown.url is not None:
         buttons.append(Button(Text("Open"), OPEN, url=shown.url))
     if shown.has_password:
-        value = password_value(vm.op_id, shown.container.id)
-        buttons.append(Button(Text("Show password"), PASSWORD, value))
+        buttons.append(password_button(vm.op_id, shown.container.id))
     if shown.is_mine:
         buttons += owner_buttons(shown.container.short_id, is_running=shown.container.is_running)
     return buttons

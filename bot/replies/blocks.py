@@ -133,9 +133,10 @@ def choice_button(choice: Choice) -> Button:
     return Button(choice.label, CHOOSE, choice.command, style=style, confirm=choice.confirm)
 
 
-def password_value(vm_id: str, container_id: str) -> str:
-    """Which container's password a button shows; input like any other when it comes back."""
-    return json.dumps({"vm": vm_id, "container": container_id})
+def password_button(vm_id: str, container_id: str) -> Button:
+    """Shows a container's password; which one is input like any other when it comes back."""
+    value = json.dumps({"vm": vm_id, "container": container_id})
+    return Button(Text("Show password"), PASSWORD, value)
 
 
 def mrkdwn(text: str, most: int = MAX_SECTION) -> Block:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,11 +18,11 @@ from bot.models import (
 )
 from bot.ports import ContainerHost, Web
 from bot.replies.answers import owner_buttons
-from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
+from bot.replies.blocks import OPEN, Button, password_button
 from bot.services import pulling
 from bot.services.container_start import ContainerStart, left_behind
 from bot.services.containers import homes
-from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER
+from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER, SECRET, new_secret
 from bot.services.recorded import Json
 from bot.services.vm_use import VmUse
 from bot.services.work import Failed, Outcome, Watch, Work
@@ -97,8 +96,7 @@ class RunApp:
     def _told(self, app: App, vm: Vm, container_id: str, url: str) -> Outcome:
         buttons = [Button(Text("Open"), OPEN, url=url, style="primary")]
         if app.login is not None:
-            value = password_value(vm.op_id, container_id)
-            buttons.append(Button(Text("Show password"), PASSWORD, value))
+            buttons.append(password_button(vm.op_id, container_id))
         buttons += owner_buttons(container_id[:12])
         sentence = Text("*{app}* is ready: {link}", app=app.title, link=Link(url))
         if app.login is not None:
@@ -129,7 +127,7 @@ def _spec(app: App, op: Operation) -> ContainerSpec:
         name=_name(op),
         image=app.image,
         ports=(PortBinding(app.port, app.port),),
-        environment={} if app.login is None else {"PASSWORD": secrets.token_urlsafe(15)},
+        environment={} if app.login is None else {SECRET: new_secret()},
         labels={
             OWNER: op.caller.user_id,
             OPERATION: op.id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shlex
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,10 +20,10 @@ from bot.models import (
 )
 from bot.ports import ContainerHost
 from bot.replies.answers import owner_buttons
-from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
+from bot.replies.blocks import OPEN, Button, password_button
 from bot.services import pulling
 from bot.services.container_start import ContainerStart, left_behind
-from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER, Fleet
+from bot.services.fleet import APP, CHANNEL, OPERATION, OWNER, SECRET, Fleet, new_secret
 from bot.services.recorded import Json
 from bot.services.vm_use import VmUse
 from bot.services.work import Failed, Outcome, Watch, Work
@@ -128,8 +127,7 @@ class RunContainer:
         buttons = [Button(Text("Open"), OPEN, url=link.url, style="primary") for link in links[:1]]
         app = _catalogued(op, self.use.policy)
         if app is not None and app.login:
-            value = password_value(vm.op_id, container_id)
-            buttons.append(Button(Text("Show password"), PASSWORD, value))
+            buttons.append(password_button(vm.op_id, container_id))
         return links, [*buttons, *owner_buttons(container_id[:12])]
 
 
@@ -229,7 +227,7 @@ def _spec(op: Operation, policy: Policy) -> ContainerSpec:
         CHANNEL: op.caller.channel_id,
     }
     if app is not None and app.login:
-        environment.setdefault("PASSWORD", secrets.token_urlsafe(15))
+        environment.setdefault(SECRET, new_secret())
     if app is not None:
         labels[APP] = next(name for name, one in policy.catalog.items() if one is app)
     return ContainerSpec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -22,10 +23,18 @@ OWNER, OPERATION, APP, CHANNEL = (
 )
 """Labels of the containers that the bot starts."""
 
+SECRET = "PASSWORD"
+"""The variable in which the bot hands a program the password that it has made."""
+
 _AT_ONCE = 64
 
 _SURE_DIGITS = 12
 """Of an id, as they are shown everywhere: no two containers have them in common."""
+
+
+def new_secret() -> str:
+    """A password for one container: it lives in its environment and nowhere else."""
+    return secrets.token_urlsafe(15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class KeepVm:
         return {"mark": mark.number}
 
     def _show_end(self, vm: Vm, number: int) -> Json:
-        self.notices.show_end(self.stores.marks.get(vm.op_id, number))
+        self.notices.show_now(self.stores.marks.get(vm.op_id, number))
         return {}
 
     def _zone(self, caller: Caller, vm: Vm) -> ZoneInfo:

@@ -54,7 +54,7 @@ class Notices:
         """What a message of these marks says now. told: the VM and the number of each."""
         return self._reply([self.marks.get(vm, number) for vm, number in told], language)
 
-    def show_end(self, mark: MarkRow) -> None:
+    def show_now(self, mark: MarkRow) -> None:
         """Edit all notices of a mark to what is so now, as when it has ended. Raises ChatUnknown.
 
         A notice that tells of other marks too is drawn anew with all of them, until none of them
@@ -68,10 +68,6 @@ class Notices:
                 told = self._told_in(notice, mark)
                 if told == drawn:
                     break
-
-    def show_again(self, mark: MarkRow) -> None:
-        """Edit them back: the mark has not ended. Raises ChatUnknown."""
-        self.show_end(mark)
 
     def show_taking(self, mark: MarkRow) -> None:
         """Edit them while the VM is saved and cancelled: too late for buttons."""
@@ -249,7 +245,7 @@ class IdleNotice:
         for mark in (self._mark(*each) for each in told.items()):
             fresh = [each for each in mark.notices if each["ts"] not in shown]
             if mark.ended_at is not None and fresh:
-                self.notices.show_end(replace(mark, notices=fresh))
+                self.notices.show_now(replace(mark, notices=fresh))
                 shown.update(each["ts"] for each in fresh)
         return {}
 
@@ -288,7 +284,7 @@ class IdleClear:
         """The mark has ended; only its notice still says otherwise, and its buttons tell."""
 
     def _show(self, mark: MarkRow) -> Json:
-        self.notices.show_end(mark)
+        self.notices.show_now(mark)
         return {}
 
 

@@ -9,7 +9,7 @@ from bot.errors import ContainerNotFound, NotAllowed, UserError
 from bot.models import Caller, Choice, Container, Text, Title, Vm, VmState
 from bot.ports import Clock
 from bot.replies.answers import ShownContainer, VmReport
-from bot.services.fleet import APP, OWNER, Fleet
+from bot.services.fleet import APP, OWNER, SECRET, Fleet
 from bot.services.vm_prepare import unknown_vm
 from bot.store import VmStore
 from config.settings import Policy
@@ -79,7 +79,7 @@ class Questions:
         if container.labels.get(OWNER) != caller.user_id:
             raise NotAllowed(Text("Only the person who started it can see its password."))
         app = self.policy.catalog.get(container.labels.get(APP, ""))
-        password = host.environment(container.id).get("PASSWORD")
+        password = host.environment(container.id).get(SECRET)
         if app is None or app.login is None or password is None:
             raise UserError(Text("That container has no password."))
         url = _url(vm, container, app.port, app.path) or ""

@@ -19,7 +19,7 @@ from bot.reaping import StepKind
 from bot.services.follow_up import blocked_by
 from bot.services.reconcile import is_ending
 from bot.services.recorded import Json, text_from_json, text_to_json
-from bot.services.release import OPENED, Reaping, has_session, longest_save
+from bot.services.release import NO_ANSWER, OPENED, Reaping, has_session
 from bot.services.telling import Messenger, News
 from bot.services.watching import (
     Assessed,
@@ -96,7 +96,7 @@ class Reap:
         if "stays" in ended:
             return self._stays(work, vm, text_from_json(ended["stays"]))
         self.shared.cancelling.forget(vm)
-        work.step("notices", lambda: self._show_end(work.op))
+        work.step("notices", lambda: self._show_now(work.op))
         work.finish(OperationState.DONE, self.shared.report(vm, saved))
         REAPED.labels("reaped").inc()
         return OperationState.DONE
@@ -169,11 +169,11 @@ class Reap:
 
         What had been suspended is there again only if somebody opened it.
         """
-        known, seen = self._known(op, there), activity_from_json(rest["seen"])
-        if seen is None or known.watch is None:
-            return Text("The VM does not answer.")
-        if self.clock.now() - seen.at > longest_save(self.shared.cancelling.policy.timeouts):
-            return Text("It was saved too long ago.")
+        known, seen = self._known(op, there), self.shared.seen_at_rest(rest)
+        if isinstance(seen, Text):
+            return seen
+        if known.watch is None:
+            return NO_ANSWER
         if has_session(seen):
             return OPENED
         known = replace(known, watch=replace(known.watch, activity=rest["seen"], looked_at=seen.at))
@@ -207,7 +207,7 @@ class Reap:
 
     def _stays(self, work: Work, vm: Vm, why: Text) -> OperationState:
         """Something spoke against it in the last moment. The next sweep looks at it again."""
-        work.step("notices", lambda: self._show_as_it_is(work.op))
+        work.step("notices", lambda: self._show_now(work.op))
         text = Text("*{name}* stays: {why}", name=vm.hostname, why=why)
         work.finish(OperationState.DONE, Outcome(text, is_warning=True))
         REAPED.labels("stopped").inc()
@@ -215,7 +215,7 @@ class Reap:
 
     def _failed(self, work: Work, vm: Vm, failure: Failed) -> OperationState:
         self._give_back(work.op)
-        work.step("notices", lambda: self._show_as_it_is(work.op))
+        work.step("notices", lambda: self._show_now(work.op))
         text = Text("*{name}* was not cancelled and still costs money. *{phase}* did not work:"
                     " {why}", name=vm.hostname, phase=failure.title, why=failure.why)  # fmt: skip
         work.finish(OperationState.FAILED, Outcome(text))
@@ -232,19 +232,9 @@ class Reap:
                 state=VmState.ATTENTION,
             )
 
-    def _show_end(self, op: Operation) -> Json:
-        self.shared.notices.show_end(self._mark(op))
-        return {}
-
-    def _show_as_it_is(self, op: Operation) -> Json:
+    def _show_now(self, op: Operation) -> Json:
         """What the notices said before, or how the mark has ended meanwhile."""
-        mark = self._mark(op)
-        if mark.ended_at is None:
-            self.shared.notices.show_again(mark)
-        elif mark.ended_by == op.id:
-            self.shared.notices.show_end(replace(mark, how="failed"))
-        else:
-            self.shared.notices.show_end(mark)
+        self.shared.notices.show_now(self._mark(op))
         return {}
 
     def _tell_blocked(self, op: Operation, why: Text) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from bot.activity import Use, VmActivity
@@ -22,8 +21,8 @@ from bot.services.vm_prepare import owned_vm, worked_on
 from bot.services.watching import activity_from_json, activity_to_json, own_sign
 from bot.services.work import Failed, Outcome, Work
 from config.idle import IdlePolicy
-from config.settings import Timeouts
 
+NO_ANSWER = Text("The VM does not answer.")
 OPENED = Text("Somebody has opened RStudio on it.")
 
 log = logging.getLogger(__name__)
@@ -78,6 +77,16 @@ class Reaping:
         it, as suspending and saving look like use."""
         seen = self.looks.one(vm)
         return {"seen": activity_to_json(seen) if seen else None}
+
+    def seen_at_rest(self, rest: Json) -> VmActivity | Text:
+        """That look, or why nothing can be compared with it: a bot that was down for longer than a
+        save may take has not watched the VM."""
+        seen, limits = activity_from_json(rest["seen"]), self.cancelling.policy.timeouts
+        if seen is None:
+            return NO_ANSWER
+        if self.notices.clock.now() - seen.at > limits.suspend + 2 * limits.save:
+            return Text("It was saved too long ago.")
+        return seen
 
     def report(self, vm: Vm, saved: Saved) -> Outcome:
         """What it cost, and where the work is."""
@@ -150,11 +159,11 @@ class ReleaseVm:
         bot, which may have been down for hours, it is looked at anew."""
         operations, now = self.shared.follow_up.stores.operations, self.shared.notices.clock.now()
         own = own_sign(vm, operations.since(op.requested_at), op.requested_at, now)
-        before, after = activity_from_json(rest["seen"]), self.shared.looks.one(vm)
-        if before is None or after is None:
-            why = Text("The VM does not answer.")
-        elif now - before.at > longest_save(self.shared.cancelling.policy.timeouts):
-            why = Text("It was saved too long ago.")
+        before, after = self.shared.seen_at_rest(rest), self.shared.looks.one(vm)
+        if isinstance(before, Text):
+            why = before
+        elif after is None:
+            why = NO_ANSWER
         elif own.use is Use.BUSY or _has_news(before, after):
             why = Text("Something was begun on it meanwhile, which is not saved.")
         elif has_session(after):
@@ -170,16 +179,10 @@ class ReleaseVm:
             now, by = notices.clock.now(), op.caller.user_id
             ended = notices.marks.end(vm.op_id, mark.number, "released", now, by)
             try:
-                notices.show_end(ended)
+                notices.show_now(ended)
             except BotError as error:
                 log.info("the notices of %s are not edited: %s", vm.hostname, error)
         return {}
-
-
-def longest_save(timeouts: Timeouts) -> timedelta:
-    """For so long a look at a VM at rest may be compared with: a bot that was down for longer has
-    not watched it."""
-    return timeouts.suspend + 2 * timeouts.save
 
 
 def has_session(seen: VmActivity | None) -> bool:

@@ -7,7 +7,6 @@ done again: files are laid over files, and a container that was not started yet 
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,19 +22,24 @@ from bot.models import (
     ContainerSpec,
     Link,
     Operation,
-    OperationState,
     Text,
     Vm,
     VmState,
     counted,
 )
 from bot.ports import ContainerHost, Web
-from bot.replies.blocks import OPEN, PASSWORD, Button, password_value
+from bot.replies.blocks import OPEN, Button, password_button
 from bot.services import pulling
-from bot.services.fleet import APP, Fleet
+from bot.services.fleet import APP, SECRET, Fleet, new_secret
 from bot.services.names import near
 from bot.services.recorded import Json, text_from_json, text_to_json
-from bot.services.saved import SECRET, Manifest, SavedContainer, manifest_from_json
+from bot.services.saved import (
+    Manifest,
+    SavedContainer,
+    is_put_back,
+    manifest_from_json,
+    restores_onto,
+)
 from bot.services.saving import Archives
 from bot.services.vm_order import OrderVm
 from bot.services.vm_prepare import cancel_button, check_not_cancelled
@@ -169,17 +173,10 @@ class RestoreVm:
     def _is_half_way(self, op: Operation, vm: Vm, row: SaveRow) -> bool:
         """Whether an earlier try has ordered it and none is at work. One that has this save's files
         already gets what containers are missing; files are never written over."""
-        tries = [
-            each
-            for each in self.operations.since(vm.asked_at)
-            if each.kind == "restore" and each.args["name"] == vm.hostname and each.id != op.id
-        ]
+        tries = [each for each in restores_onto(vm, self.operations) if each.id != op.id]
         is_ours = any(each.id == vm.op_id for each in tries)
         is_free = all(each.state.is_final for each in tries)
-        has_any = self.saves.is_restored_on(vm.op_id) or any(
-            each.state is OperationState.DONE for each in tries
-        )
-        may_go_on = row.restored_as == vm.op_id or not has_any
+        may_go_on = row.restored_as == vm.op_id or not is_put_back(vm, tries, self.saves)
         return vm.state is VmState.READY and is_ours and is_free and may_go_on
 
     def _vm(self, admitted: Json) -> Vm | None:
@@ -219,8 +216,10 @@ class RestoreVm:
     def _require_unused(self, there: Sequence[Container], manifest: Manifest) -> None:
         """A VM may have been ready for long before somebody goes on with it."""
         ours = {each.spec.name for each in manifest.containers}
-        others = [each.name for each in there if each.name not in ours]
-        if [each for each in there if each.name in others and LOOKS_INTO not in each.labels]:
+        others = [
+            each.name for each in there if each.name not in ours and LOOKS_INTO not in each.labels
+        ]
+        if others:
             raise EngineRefused(
                 Text("Somebody has begun to use the VM ({names}), so nothing is written over it.",
                      names=others)
@@ -244,7 +243,7 @@ class RestoreVm:
                 why = text_from_json(made["trouble"])
                 missing.append(Text("`{name}`: {why}", name=name, why=why))
             else:
-                started.append(made | {"name": name, "app": saved.spec.labels.get(APP)})
+                started.append(made | {"app": saved.spec.labels.get(APP)})
         return started, missing
 
     def _tried(
@@ -287,7 +286,7 @@ class RestoreVm:
         app = self._app(spec.labels.get(APP))
         if app is None or app.login is None:
             return spec
-        return replace(spec, environment=spec.environment | {SECRET: secrets.token_urlsafe(15)})
+        return replace(spec, environment=spec.environment | {SECRET: new_secret()})
 
     def _app(self, word: str | None) -> App | None:
         return self.policy.catalog.get(word or "")
@@ -352,6 +351,5 @@ def _go_on(vm: Vm, save_id: str) -> Button:
 def _buttons_of(app: App, vm: Vm, container_id: str, url: str) -> list[Button]:
     buttons = [Button(Text("Open {app}", app=app.title), OPEN, url=url, style="primary")]
     if app.login is not None:
-        value = password_value(vm.op_id, container_id)
-        buttons.append(Button(Text("Show password"), PASSWORD, value))
+        buttons.append(password_button(vm.op_id, container_id))
     return buttons

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from bot.models import ContainerSpec, Mount, PortBinding, Vm
-from bot.services.fleet import APP
+from bot.models import ContainerSpec, Mount, Operation, OperationState, PortBinding, Vm
+from bot.services.fleet import APP, SECRET
 from bot.services.recorded import Json
-
-SECRET = "PASSWORD"
-"""The variable in which the bot hands a program the password that it has made."""
+from bot.store import OperationStore, SaveStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +57,19 @@ class Manifest:
         return kept + [each.file for each in self.containers]
 
 
-def manifest_of(
-    vm: Vm, volumes: Sequence[SavedVolume], containers: Sequence[SavedContainer]
-) -> Manifest:
-    return Manifest(
-        vm.image, vm.cpus, vm.memory_mb, vm.datacenter, tuple(volumes), tuple(containers)
-    )
+def restores_onto(vm: Vm, operations: OperationStore) -> list[Operation]:
+    """Tries to put a save back onto this VM; the first of them, if any, has ordered it."""
+    return [
+        op
+        for op in operations.since(vm.asked_at)
+        if op.kind == "restore" and op.args["name"] == vm.hostname
+    ]
+
+
+def is_put_back(vm: Vm, tries: Sequence[Operation], saves: SaveStore) -> bool:
+    """Whether it has the files of a save. tries: `restores_onto` it."""
+    is_done = any(op.state is OperationState.DONE for op in tries)
+    return is_done or saves.is_restored_on(vm.op_id)
 
 
 def without_secret(spec: ContainerSpec) -> ContainerSpec:

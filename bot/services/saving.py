@@ -7,14 +7,14 @@ cannot be saved stops what was to follow: the VM goes on.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from bot.errors import BotError, EngineRefused, SaveFailed
-from bot.models import LOOKS_INTO, Container, OperationState, Text, Vm, counted
+from bot.models import LOOKS_INTO, Container, Text, Vm, counted
 from bot.ports import Clock, Cloud, ContainerHost
 from bot.replies.engine_answers import size
 from bot.replies.saves import restore_button
@@ -26,9 +26,10 @@ from bot.services.saved import (
     SavedContainer,
     SavedFile,
     SavedVolume,
+    is_put_back,
     manifest_from_json,
-    manifest_of,
     manifest_to_json,
+    restores_onto,
     without_secret,
 )
 from bot.services.watching import signals_of
@@ -184,15 +185,9 @@ class SaveWork:
 
     def _is_whole(self, vm: Vm) -> bool:
         """A VM on which not everything was put back has less than the save that it came from."""
-        tries = [
-            op
-            for op in self.operations.since(vm.asked_at)
-            if op.kind == "restore" and op.args["name"] == vm.hostname
-        ]
-        is_whole = self.saves.is_restored_on(vm.op_id) or any(
-            op.state is OperationState.DONE for op in tries
-        )
-        return is_whole or all(op.id != vm.op_id for op in tries)
+        tries = restores_onto(vm, self.operations)
+        is_restored = any(op.id == vm.op_id for op in tries)
+        return not is_restored or is_put_back(vm, tries, self.saves)
 
     def _require_files(self, row: SaveRow) -> None:
         for file in manifest_from_json(row.manifest).files:
@@ -250,7 +245,7 @@ class SaveWork:
             )
             if LOOKS_INTO not in container.labels
         ]
-        manifest = self._with_habits(vm, manifest_of(vm, kept, containers))
+        manifest = self._manifest(vm, kept, containers)
         written = manifest_to_json(manifest)
         total = self.archives.note(save_id, written)
         watch.tell(Text("reading it again"))
@@ -305,16 +300,26 @@ class SaveWork:
         free = self.archives.room() - _SPARE_BYTES
         if needed > free:
             raise SaveFailed(
-                Text("There is no room for it: it has {size}, and the bot's disk {free} to spare.",
-                     size=size(needed), free=size(max(free, 0)))
+                Text("There is no room for it: {size} are needed, and the bot's disk has {free} to"
+                     " spare.", size=size(needed), free=size(max(free, 0)))
             )  # fmt: skip
 
-    def _with_habits(self, vm: Vm, manifest: Manifest) -> Manifest:
+    def _manifest(
+        self, vm: Vm, volumes: Sequence[SavedVolume], containers: Sequence[SavedContainer]
+    ) -> Manifest:
+        """With what was learned of its people."""
         row = self.watch.get(vm.op_id)
-        if row is None:
-            return manifest
-        absences = tuple((each.left_at, each.back_at) for each in signals_of(row).absences)
-        return replace(manifest, absences=absences, idle_since=row.idle_since)
+        absences = signals_of(row).absences if row else ()
+        return Manifest(
+            image=vm.image,
+            cpus=vm.cpus,
+            memory_mb=vm.memory_mb,
+            datacenter=vm.datacenter,
+            volumes=tuple(volumes),
+            containers=tuple(containers),
+            absences=tuple((each.left_at, each.back_at) for each in absences),
+            idle_since=row.idle_since if row else None,
+        )
 
     # --- the image ---
 

@@ -108,7 +108,7 @@ class Sweep:
         operations = stores.operations.since(first - _HOUR)
         for begin in range(0, len(vms), _PART):
             part = vms[begin : begin + _PART]
-            watch = before or stores.watch.of([vm.op_id for vm in part])
+            watch = stores.watch.of([vm.op_id for vm in part]) if before is None else before
             found = []
             for vm in part:
                 lease = leases.get(vm.op_id) or LeaseRow(vm.op_id)

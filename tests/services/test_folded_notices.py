@@ -221,11 +221,11 @@ def test_two_who_edit_one_message_at_once_leave_both_rows_right(world: World) ->
 
     def late(ref: MessageRef, text: str, blocks: Blocks) -> None:
         world.chat.update = update  # type: ignore[method-assign]
-        board.show_end(marks.end(second.vm, second.number, "busy", world.sim.now()))
+        board.show_now(marks.end(second.vm, second.number, "busy", world.sim.now()))
         update(ref, text, blocks)  # drawn before the other's, lands after it
 
     world.chat.update = late  # type: ignore[method-assign]
-    board.show_end(first)
+    board.show_now(first)
     for place in (GENERAL, DM):
         told = messages(world, place)[0]
         left = [value for value in buttons(told.blocks) if value.startswith("keep")]

@@ -15,13 +15,12 @@ from bot.errors import UserError
 from bot.models import Choice, Link, Output, PortBinding, SearchHit, Text
 from bot.replies import answers, engine_answers
 from bot.replies.blocks import (
-    PASSWORD,
     Button,
     Drawing,
     Reply,
     actions,
     context,
-    password_value,
+    password_button,
     section,
 )
 from bot.replies.card import Card, Phase, PhaseState, card_reply
@@ -123,9 +122,7 @@ def test_a_refusal_says_what_to_type() -> None:
 
 
 def test_a_password_button_names_the_terminals_own_command() -> None:
-    button = Button(
-        Text("Show password"), PASSWORD, password_value("op", "5c061b59b648" + "0" * 52)
-    )
+    button = password_button("op", "5c061b59b648" + "0" * 52)
 
     assert nexts([actions([button], "en")]) == [Next("Show password", "password 5c061b59b648")]
 
