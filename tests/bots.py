@@ -20,16 +20,18 @@ _OTHER_SECRET = {"socket": "SLACK_SIGNING_SECRET", "http": "SLACK_APP_TOKEN"}
 
 @contextmanager
 def running_bot(
-    world: World, home: Path, transport: Transport = "socket", config: Path | None = None
+    world: World, home: Path, transport: Transport = "socket", policy: str = ""
 ) -> Iterator[BotProcess]:
     """The bot's own process, reached by Slack over one transport, without the other's secret.
 
-    config: policy laid over the shipped one.
+    policy: YAML laid over the shipped one.
     """
     home.mkdir(parents=True, exist_ok=True)
     environment = world.environment | {"DS_TRANSPORT": transport}
     del environment[_OTHER_SECRET[transport]]
-    if config is not None:
+    if policy:
+        config = home / "policy.yaml"
+        config.write_text(policy)
         environment["DS_CONFIG"] = str(config)
     with BotProcess(environment, home / "data", home / "bot.log") as bot:
         if transport == "http":

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from sandbox.slack import Rules, SlackSandbox
@@ -19,6 +21,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 expect.set_options(timeout=20_000)  # ms; a machine that runs other suites too is slow
 
 OpenPage = Callable[..., Page]
+TakePicture = Callable[[Page | Locator, str], None]
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 # Not for the whole session: Playwright keeps an event loop running in this thread, beside which
@@ -58,6 +63,26 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(viewport={"width": 1280, "height": 800})
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> TakePicture:
+    """Keeps what a page or a part of it shows in docs/pictures, if DS_PICTURES asks for it.
+
+    MOST_BYTES of the test's module: what it may have at the most.
+    """
+    most_bytes: int | None = getattr(request.module, "MOST_BYTES", None)
+
+    def take(shown: Page | Locator, name: str) -> None:
+        if os.environ.get("DS_PICTURES"):
+            path = PICTURES / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            page = shown if isinstance(shown, Page) else shown.page
+            page.mouse.move(0, 0)
+            shown.screenshot(path=path, animations="disabled", caret="hide")
+            assert most_bytes is None or path.stat().st_size < most_bytes, path
+
+    return take
 
 
 @pytest.fixture

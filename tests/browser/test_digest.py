@@ -5,7 +5,6 @@ DS_PICTURES=1 keeps what people see in docs/pictures.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -20,12 +19,11 @@ from bot.services.digests import TellDigest
 from config.settings import load_policy
 from sandbox.slack import SlackSandbox
 from sandbox.slack.seed import DATA_KO, DATA_SCIENCE, JANE, JIHOON
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, TakePicture
 from tests.scenarios.world import Scenario, scenario
 
 pytestmark = [pytest.mark.browser]
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # name, whose, USD an hour, day and hour of the week at which it was ordered, hours that it lived
 # (None: it still does), and at which of them it was found idle
@@ -96,12 +94,9 @@ def shown(page: Page, words: str) -> Locator:
     return message
 
 
-def keep(message: Locator, name: str) -> None:
-    if os.environ.get("DS_PICTURES"):
-        message.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
-
-
-def test_on_light_ground_and_on_a_phone(bot: Scenario, open_page: OpenPage) -> None:
+def test_on_light_ground_and_on_a_phone(
+    bot: Scenario, open_page: OpenPage, picture: TakePicture
+) -> None:
     told(bot, DATA_SCIENCE, "en")
     page = open_page(JANE, DATA_SCIENCE)
 
@@ -109,7 +104,7 @@ def test_on_light_ground_and_on_a_phone(bot: Scenario, open_page: OpenPage) -> N
 
     expect(message).to_contain_text("3 idle VMs were cancelled, which saved about $")
     expect(message).to_contain_text("2 VMs cost money now")
-    keep(message, "digest")
+    picture(message, "digest")
     message.get_by_role("button", name="What do they cost?").click()
     expect(page.get_by_text("The VMs of this channel: about").last).to_be_visible()
     page.set_viewport_size({"width": 375, "height": 800})
@@ -117,7 +112,9 @@ def test_on_light_ground_and_on_a_phone(bot: Scenario, open_page: OpenPage) -> N
     assert box is not None and box["x"] + box["width"] <= 375
 
 
-def test_on_dark_ground_and_in_korean(bot: Scenario, browser: Browser) -> None:
+def test_on_dark_ground_and_in_korean(
+    bot: Scenario, browser: Browser, picture: TakePicture
+) -> None:
     told(bot, DATA_KO, "ko")
     context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark")
     page = context.new_page()
@@ -127,5 +124,5 @@ def test_on_dark_ground_and_in_korean(bot: Scenario, browser: Browser) -> None:
     message = shown(page, "이 채널의 VM 비용")
 
     expect(message).to_contain_text("유휴 VM 3대를 취소해 약 $")
-    keep(message, "digest-ko-dark")
+    picture(message, "digest-ko-dark")
     context.close()

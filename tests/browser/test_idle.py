@@ -6,7 +6,6 @@ see in docs/pictures.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,14 +18,13 @@ from bot.schedule import due_at
 from bot.services.follow_up import REAPER
 from sandbox.slack import SlackSandbox
 from sandbox.slack.seed import ADMIN, DATA_KO, DATA_SCIENCE, JANE, JIHOON
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, TakePicture
 from tests.fakes.activity import FakeUse
 from tests.fakes.clock import FakeClock
 from tests.scenarios.world import Scenario, access_to, scenario
 
 pytestmark = pytest.mark.browser
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 LOOK = timedelta(minutes=2)
 LONGEST = timedelta(hours=5)  # idle time, grace, and the end of the hour that is paid
 
@@ -76,20 +74,6 @@ def slack(bot: Scenario) -> SlackSandbox:
     return bot.slack
 
 
-@pytest.fixture
-def picture() -> Callable[[Page, str], None]:
-    """Keeps what a page shows, if pictures are asked for."""
-
-    def take(page: Page, name: str) -> None:
-        if os.environ.get("DS_PICTURES"):
-            page.mouse.move(0, 0)
-            page.locator("#main").screenshot(
-                path=PICTURES / f"{name}.png", animations="disabled", caret="hide"
-            )
-
-    return take
-
-
 @pytest.mark.parametrize(("words", "prefix"), [(ENGLISH, ""), (KOREAN, "ko-")])
 def test_an_idle_vm_is_told_about_kept_and_in_the_end_taken(
     words: Words,
@@ -97,7 +81,7 @@ def test_an_idle_vm_is_told_about_kept_and_in_the_end_taken(
     bot: Scenario,
     clock: FakeClock,
     open_page: OpenPage,
-    picture: Callable[[Page, str], None],
+    picture: TakePicture,
 ) -> None:
     with_open_tab(bot, clock, words)
     page = open_page(words.who, words.channel)
@@ -105,25 +89,25 @@ def test_an_idle_vm_is_told_about_kept_and_in_the_end_taken(
 
     sweep_until(bot, words, clock, lambda: said(bot, words, words.warned))
     notice = message(page, words.warned)
-    picture(page, f"{prefix}idle-notice")
+    picture(page.locator("#main"), f"{prefix}idle-notice")
 
     notice.get_by_role("button", name=words.why).click()
     message(page, words.at_rest)
-    picture(page, f"{prefix}idle-why")
+    picture(page.locator("#main"), f"{prefix}idle-why")
 
     page.get_by_role("button", name=words.dismiss).first.click()  # so that less is below it
     notice.get_by_role("button", name=words.keep).click()
     expect(page.get_by_role("article").filter(has_text=words.kept)).to_have_count(2)
     message(page, words.kept)  # the command's own, below the notice
     expect(page.get_by_role("article").filter(has_text=words.warned)).to_have_count(0)
-    picture(page, f"{prefix}idle-kept")
+    picture(page.locator("#main"), f"{prefix}idle-kept")
 
     clock.advance(timedelta(hours=34))
     sweep_until(bot, words, clock, lambda: said(bot, words, words.warned))
     sweep_until(bot, words, clock, lambda: not bot.core.vm_store.live())
     message(page, words.reaped)
     expect(page.get_by_role("button", name=words.restore)).to_be_visible()
-    picture(page, f"{prefix}idle-reaped")
+    picture(page.locator("#main"), f"{prefix}idle-reaped")
 
 
 def with_open_tab(bot: Scenario, clock: FakeClock, words: Words) -> None:

@@ -6,8 +6,7 @@ DS_PICTURES=1 keeps what people see in docs/pictures.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,13 +17,12 @@ from bot.lineage import Lineage, Node
 from bot.replies.pictures.lineage import lineage_picture
 from sandbox.slack import SlackSandbox
 from sandbox.slack.seed import DATA_KO, DATA_SCIENCE, JANE, JIHOON
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, TakePicture
 from tests.fakes.hosts import FakeHost, FakeImage
 from tests.scenarios.world import Scenario, access_to, scenario
 
 pytestmark = [pytest.mark.browser]
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 MB = 1_000_000
 # As `docker images` listed them in 2015 (walkthrough.md §4); layers as their Dockerfiles say.
 LAYERS = {"debian": 122, "r": 416, "devel": 1550, "jessie": 125, "studio": 764, "hadley": 1033,
@@ -56,18 +54,6 @@ def bot(tmp_path: Path) -> Iterator[Scenario]:
 def slack(bot: Scenario) -> SlackSandbox:
     """The scenario's, for `open_page`."""
     return bot.slack
-
-
-@pytest.fixture
-def picture() -> Callable[[Page, str], None]:
-    """Keeps what a page shows, if pictures are asked for."""
-
-    def take(page: Page, name: str) -> None:
-        if os.environ.get("DS_PICTURES"):
-            page.mouse.move(0, 0)
-            page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
-
-    return take
 
 
 def with_work(bot: Scenario, user: str, channel: str, name: str) -> FakeHost:
@@ -116,7 +102,7 @@ def drawn(answer: Locator) -> Locator:
 
 
 def test_the_images_are_drawn_and_told(
-    bot: Scenario, open_page: OpenPage, picture: Callable[[Page, str], None]
+    bot: Scenario, open_page: OpenPage, picture: TakePicture
 ) -> None:
     with_work(bot, JANE, DATA_SCIENCE, "jekyll-dev")
     page = open_page(JANE, DATA_SCIENCE)
@@ -138,7 +124,7 @@ def test_the_images_are_drawn_and_told(
 
 
 def test_on_dark_ground_and_in_korean(
-    bot: Scenario, browser: Browser, picture: Callable[[Page, str], None]
+    bot: Scenario, browser: Browser, picture: TakePicture
 ) -> None:
     with_work(bot, JIHOON, DATA_KO, "r-lab")
     context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark")
@@ -156,7 +142,7 @@ def test_on_dark_ground_and_in_korean(
 
 
 def test_work_is_sent_where_its_owner_wants(
-    bot: Scenario, open_page: OpenPage, picture: Callable[[Page, str], None]
+    bot: Scenario, open_page: OpenPage, picture: TakePicture
 ) -> None:
     with_work(bot, JANE, DATA_SCIENCE, "jekyll-dev")
     page = open_page(JANE, DATA_SCIENCE)
@@ -175,7 +161,7 @@ def test_work_is_sent_where_its_owner_wants(
 
 
 def test_work_is_sent_in_korean_to_one_alone(
-    bot: Scenario, open_page: OpenPage, picture: Callable[[Page, str], None]
+    bot: Scenario, open_page: OpenPage, picture: TakePicture
 ) -> None:
     with_work(bot, JIHOON, DATA_KO, "r-lab")
     page = open_page(JIHOON, DATA_KO)

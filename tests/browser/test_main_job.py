@@ -5,9 +5,7 @@ DS_PICTURES=1 keeps what they see in docs/pictures.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -17,16 +15,13 @@ from sandbox.slack import SlackSandbox
 from sandbox.slack.seed import DATA_KO, DATA_SCIENCE, JANE, JIHOON
 from sandbox.world import World
 from tests.bots import APP_S, QUICK_S, VM_S, running_bot
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, TakePicture
 
 pytest_plugins = ["tests.world"]
 pytestmark = [pytest.mark.engine, pytest.mark.browser, pytest.mark.slow]
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 MOST_BYTES = 150_000
 IS_DRAWN = "image => image.complete && image.naturalWidth > 100 && image.src.startsWith('data:')"
-
-TakePicture = Callable[[Page, str], None]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,21 +34,6 @@ def bot(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 def slack(world: World) -> SlackSandbox:
     """The world's, for `open_page`."""
     return world.slack
-
-
-@pytest.fixture
-def picture() -> TakePicture:
-    """Keeps what a page shows, if pictures are asked for."""
-
-    def take(page: Page, name: str) -> None:
-        if os.environ.get("DS_PICTURES"):
-            PICTURES.mkdir(exist_ok=True)
-            page.mouse.move(0, 0)
-            path = PICTURES / f"{name}.png"
-            page.screenshot(path=path, animations="disabled", caret="hide")
-            assert path.stat().st_size < MOST_BYTES, path
-
-    return take
 
 
 def test_a_vm_and_shiny_by_two_lines_then_gone_by_two_buttons(

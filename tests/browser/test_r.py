@@ -14,10 +14,8 @@ from sandbox.slack import SlackSandbox
 from sandbox.slack.seed import DATA_KO, DATA_SCIENCE, JANE, JIHOON
 from sandbox.world import World
 from tests.bots import APP_S, QUICK_S, VM_S, running_bot
-from tests.browser.conftest import OpenPage
-from tests.browser.test_main_job import TakePicture, picture
-
-__all__ = ["picture"]
+from tests.browser.conftest import OpenPage, TakePicture
+from tests.browser.test_main_job import MOST_BYTES as MOST_BYTES
 
 pytest_plugins = ["tests.world"]
 pytestmark = [pytest.mark.engine, pytest.mark.browser, pytest.mark.slow]
@@ -47,7 +45,7 @@ def slack(world: World) -> SlackSandbox:
 )
 def test_a_plot_is_in_the_message(
     open_page: OpenPage,
-    picture: TakePicture,  # noqa: F811
+    picture: TakePicture,
     person: str,
     channel: str,
     vm: str,

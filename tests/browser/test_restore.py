@@ -6,16 +6,15 @@ in docs/pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from sandbox.slack import SlackSandbox
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, TakePicture
 from tests.browser.test_idle import ENGLISH, KOREAN, Words, message
-from tests.browser.test_idle import picture as picture
 from tests.scenarios.world import Scenario, scenario
 
 pytestmark = pytest.mark.browser
@@ -44,7 +43,7 @@ def test_saved_work_is_listed_and_brought_back_by_a_button(
     kept: str,
     bot: Scenario,
     open_page: OpenPage,
-    picture: Callable[[Page, str], None],
+    picture: TakePicture,
 ) -> None:
     for line in ("vm jekyll-dev", "rstudio", "shiny", "vm release jekyll-dev"):
         bot.card(line, words.who, words.channel)
@@ -53,11 +52,11 @@ def test_saved_work_is_listed_and_brought_back_by_a_button(
 
     bot.slack.user(words.who).command(words.channel, "/ds", "saves")
     listed = message(page, kept)
-    picture(page, f"{prefix}saves")
+    picture(page.locator("#main"), f"{prefix}saves")
 
     listed.get_by_role("button", name=words.restore).last.click()
     page.get_by_role("alertdialog").get_by_role("button", name=words.restore).click()
     card = message(page, restored)
     expect(card).to_contain_text(":8787/")
     expect(card).to_contain_text(":3838/")
-    picture(page, f"{prefix}restored")
+    picture(page.locator("#main"), f"{prefix}restored")

@@ -5,8 +5,7 @@ DS_PICTURES=1 keeps what they see in docs/pictures.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from bot.models import ContainerSpec
 from sandbox.slack import SlackSandbox
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, TakePicture
 from tests.fakes.hosts import FakeImage
 from tests.scenarios.world import GENERAL, JANE, JIHOON, Scenario, access_to, scenario
 
 pytestmark = pytest.mark.browser
-
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-
-TakePicture = Callable[[Page, str], None]
 
 
 @pytest.fixture
@@ -35,18 +30,6 @@ def bot(tmp_path: Path) -> Iterator[Scenario]:
 def slack(bot: Scenario) -> SlackSandbox:
     """The bot's, for `open_page`."""
     return bot.slack
-
-
-@pytest.fixture
-def picture() -> TakePicture:
-    """Keeps what a page shows, if pictures are asked for."""
-
-    def take(page: Page, name: str) -> None:
-        if os.environ.get("DS_PICTURES"):
-            page.mouse.move(0, 0)
-            page.screenshot(path=PICTURES / f"{name}.png", animations="disabled", caret="hide")
-
-    return take
 
 
 def test_a_workspace_by_its_form(open_page: OpenPage, bot: Scenario, picture: TakePicture) -> None:

@@ -75,10 +75,7 @@ def seed() -> int:
 
 @pytest.fixture(scope="module")
 def bot(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProcess]:
-    directory = tmp_path_factory.mktemp("chaos")
-    config = directory / "policy.yaml"
-    config.write_text(POLICY)
-    with running_bot(world, directory, config=config) as running:
+    with running_bot(world, tmp_path_factory.mktemp("chaos"), policy=POLICY) as running:
         yield running
 
 

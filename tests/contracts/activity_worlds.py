@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import paramiko
+import pytest
 
 from bot.activity import ContainerActivity, VmActivity
 from bot.adapters.ssh_keys import BotKey
@@ -22,6 +23,13 @@ from tests.fakes.activity import FakeUse
 from tests.fakes.clock import FakeClock
 from tests.fakes.hosts import FakeHost, FakeHosts, FakeImage, FakeRun
 from tests.pages import RStudioTab, ShinyViewer
+
+only_real = pytest.mark.parametrize(
+    "world",
+    [pytest.param("real", marks=[pytest.mark.engine, pytest.mark.slow])],
+    indirect=True,
+)
+"""For what only a real VM can show."""
 
 RSTUDIO, SHINY = "rocker/rstudio", "rocker/shiny"
 PASSWORD = "a password"

@@ -24,6 +24,7 @@ from tests.contracts.activity_worlds import (
     container,
     grows,
     look_until,
+    only_real,
 )
 from tests.contracts.host_worlds import SLEEPER, real_world, wipe
 
@@ -60,11 +61,6 @@ def real(world: ActivityWorld) -> RealActivityWorld:
     """The same, for what only a real VM can show."""
     assert isinstance(world, RealActivityWorld)
     return world
-
-
-only_real = pytest.mark.parametrize(
-    "world", [pytest.param("real", marks=[engine, pytest.mark.slow])], indirect=True
-)
 
 
 def run_rstudio(world: ActivityWorld) -> None:

@@ -16,7 +16,7 @@ from bot.adapters.softlayer import SoftLayerCloud
 from bot.adapters.softlayer_client import ReadRetry, SoftLayerAccount
 from bot.adapters.softlayer_guests import template_of_order
 from bot.errors import CloudBusy, CloudHeld, CloudNotFound, CloudRefused, CloudUnknown
-from bot.models import CloudVm, VmOrder, VmSpec
+from bot.models import Captured, CloudVm, VmOrder, VmSpec
 from bot.ports import Cloud
 from sandbox.softlayer import faults
 from sandbox.softlayer.clock import ManualClock
@@ -429,6 +429,15 @@ def test_user_data_whose_replacing_got_no_answer_can_be_replaced_again(
 # --- capturing ---
 
 
+def captured(world: World, vm: CloudVm, cloud: Cloud, name: str = "image") -> Captured:
+    """A VM's image, once it is ready."""
+    cloud.capture(vm.id, name, "notes")
+    advance_until(world, lambda: is_captured(cloud, name))
+    image = cloud.captured(name)
+    assert image is not None
+    return image
+
+
 def is_captured(cloud: Cloud, name: str) -> bool:
     image = cloud.captured(name)
     return image is not None and image.is_ready
@@ -438,11 +447,9 @@ def test_a_captured_vm_becomes_an_image_that_can_be_ordered(
     world: World, ready_vm: CloudVm, cloud: Cloud
 ) -> None:
     """What is stored is billed, so its size is told."""
-    cloud.capture(ready_vm.id, "ds-bot jekyll-dev", "notes")
-    advance_until(world, lambda: is_captured(cloud, "ds-bot jekyll-dev"))
+    image = captured(world, ready_vm, cloud, "ds-bot jekyll-dev")
 
-    image = cloud.captured("ds-bot jekyll-dev")
-    assert image is not None and image.size_bytes == 25 * 2**30
+    assert image.size_bytes == 25 * 2**30
     assert cloud.template_exists(image.guid)
     cloud.order(order_of("op-2", replace(SPEC, os_code=None, template_guid=image.guid)))
     assert world.ordered == 2
@@ -535,10 +542,7 @@ def test_a_deleted_image_goes_away_and_deleting_it_again_is_success(
     world: World, ready_vm: CloudVm, cloud: Cloud
 ) -> None:
     """After a crash it is asked for again, perhaps while it is under way."""
-    cloud.capture(ready_vm.id, "image", "")
-    advance_until(world, lambda: is_captured(cloud, "image"))
-    image = cloud.captured("image")
-    assert image is not None
+    image = captured(world, ready_vm, cloud)
 
     cloud.delete_image(image.guid)
     assert not is_captured(cloud, "image")
@@ -575,10 +579,7 @@ def test_an_image_of_somebody_else_is_not_deleted(cloud: Cloud) -> None:
 def test_a_deletion_whose_answer_was_lost_can_be_asked_again(
     world: World, ready_vm: CloudVm, cloud: Cloud
 ) -> None:
-    cloud.capture(ready_vm.id, "image", "")
-    advance_until(world, lambda: is_captured(cloud, "image"))
-    image = cloud.captured("image")
-    assert image is not None
+    image = captured(world, ready_vm, cloud)
     world.lose_answer("delete_image")
 
     with pytest.raises(CloudUnknown):

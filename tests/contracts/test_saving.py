@@ -26,6 +26,7 @@ from tests.contracts.activity_worlds import (
     app_spec,
     container,
     look_until,
+    only_real,
 )
 from tests.contracts.host_worlds import (
     QUITTER,
@@ -94,9 +95,18 @@ def real(world: World) -> RealWorld:
     return world
 
 
-only_real = pytest.mark.parametrize(
-    "world", [pytest.param("real", marks=[engine, pytest.mark.slow])], indirect=True
-)
+class Cutting:
+    """Takes what is saved; cuts the bot's connections to the VM when so many bytes have come."""
+
+    def __init__(self, real: RealWorld, at: int) -> None:
+        self.got = 0
+        self._real = real
+        self._at = at
+
+    def write(self, piece: bytes) -> None:
+        if self.got < self._at <= self.got + len(piece):
+            self._real.cut_connections()
+        self.got += len(piece)
 
 
 def fill(world: World, volume: str, files: dict[str, bytes]) -> None:
@@ -422,18 +432,12 @@ def test_a_save_that_breaks_midway_is_no_save(real: RealWorld) -> None:
     """It must never look as if that were all. The next one makes its own connection."""
     host = host_of(real)
     in_volume(real, SAVED, ODD)
-    got = 0
-
-    def write(piece: bytes) -> None:
-        nonlocal got
-        if got < 10 * MB <= got + len(piece):
-            real.cut_connections()
-        got += len(piece)
+    sink = Cutting(real, 10 * MB)
 
     with pytest.raises(HostUnreachable):
-        host.save_volume(SAVED, write)
+        host.save_volume(SAVED, sink.write)
 
-    assert 10 * MB <= got < 30 * MB
+    assert 10 * MB <= sink.got < 30 * MB
     assert len(saved(host, SAVED)) > 35 * MB
     assert host.containers(all=True) == []
 
@@ -714,18 +718,12 @@ def test_changes_that_break_midway_are_none(real: RealWorld) -> None:
     script = "head -c 30000000 /dev/urandom > /root/large; sleep 100000"
     host.run(ContainerSpec("one", RSTUDIO, command=("sh", "-c", script)))
     real.shell("until docker exec one pgrep sleep; do sleep 0.2; done")
-    got = 0
-
-    def write(piece: bytes) -> None:
-        nonlocal got
-        if got < 5 * MB <= got + len(piece):
-            real.cut_connections()
-        got += len(piece)
+    sink = Cutting(real, 5 * MB)
 
     with pytest.raises(HostUnreachable):
-        host.save_changes("one", write)
+        host.save_changes("one", sink.write)
 
-    assert got < 30 * MB
+    assert sink.got < 30 * MB
     assert len(changes(host, "one")) > 30 * MB
 
 

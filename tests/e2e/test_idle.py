@@ -42,10 +42,7 @@ WORK = "/home/rstudio/thesis.R"
 
 @pytest.fixture(scope="module")
 def bot(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProcess]:
-    home = tmp_path_factory.mktemp("idle")
-    config = home / "policy.yaml"
-    config.write_text(POLICY)
-    with running_bot(world, home, config=config) as running:
+    with running_bot(world, tmp_path_factory.mktemp("idle"), policy=POLICY) as running:
         yield running
 
 

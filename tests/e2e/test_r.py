@@ -30,10 +30,7 @@ LIMITS = f"r: {{time: {TIME_S}s, memory_mb: 384, disk_mb: 64, keep_mb: 8, proces
 
 @pytest.fixture(scope="module")
 def bot(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BotProcess]:
-    home = tmp_path_factory.mktemp("r")
-    policy = home / "policy.yaml"
-    policy.write_text(LIMITS)
-    with running_bot(world, home, config=policy) as running:
+    with running_bot(world, tmp_path_factory.mktemp("r"), policy=LIMITS) as running:
         yield running
 
 

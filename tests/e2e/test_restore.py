@@ -25,9 +25,7 @@ SITE = "/usr/local/lib/R/site-library/mine"
 
 @pytest.fixture
 def bot(world: World, tmp_path: Path) -> Iterator[BotProcess]:
-    config = tmp_path / "policy.yaml"
-    config.write_text(POLICY)
-    with running_bot(world, tmp_path, config=config) as running:
+    with running_bot(world, tmp_path, policy=POLICY) as running:
         yield running
 
 
