@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from bot.activity import Use, VmActivity
-from bot.errors import ChatUnknown, CloudUnknown, HostUnreachable
+from bot.errors import ChatUnknown, CloudRefused, CloudUnknown, HostUnreachable
 from bot.models import OperationState, Vm, VmState
 from bot.schedule import due_at
 from bot.services.operations import Request
@@ -100,6 +100,49 @@ def test_who_came_while_it_was_saved_keeps_it_though_he_left_again(world: World,
 
     assert world.vm(idle).state is VmState.READY
     assert len(world.cloud.live) == 1
+
+
+def test_what_saving_itself_needs_is_no_use(world: World, idle: str) -> None:
+    """The VM's CPU is busy meanwhile, in the eyes of every sweep, too."""
+    world.saver.lasts = timedelta(minutes=1)
+    doing = world.host_of(idle).doing
+
+    def copies() -> None:
+        doing.use(None, FakeUse(cpus=1.0))
+        world.sim.sleep(timedelta(minutes=20))
+        doing.use(None, FakeUse())
+
+    world.saver.meanwhile = copies
+
+    until(world, lambda: is_gone(world, idle))
+
+    assert world.saver.saved == [idle]
+
+
+def test_who_has_opened_rstudio_while_it_was_saved_keeps_it(world: World) -> None:
+    world.arm()
+    idle = idle_vm(world)
+    world.done("rstudio")
+    machine = world.host_of(idle)
+    [container] = machine._list(False, None)
+    opened = FakeUse(sessions=1, connections=1)
+    world.saver.lasts = timedelta(minutes=1)
+    world.saver.meanwhile = lambda: machine.doing.use(container.name, opened)
+
+    until(world, lambda: world.saver.saved)
+
+    assert world.vm(idle).state is VmState.READY
+    assert any("opened RStudio" in each.text for each in world.chat.all_messages)
+
+
+def test_a_notice_says_so_when_its_vm_could_not_be_cancelled(world: World, idle: str) -> None:
+    world.cloud.fail("cancel", CloudRefused("call support"), times=1_000)
+
+    until(world, lambda: world.vm(idle).state is VmState.ATTENTION)
+
+    for place in (GENERAL, DM):
+        assert any("still costs money" in each for each in notices(world, place))
+    assert not any("it is saved and cancelled" in each for each in notices(world, DM))
 
 
 def test_the_paid_hour_is_used_up(world: World, idle: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -115,6 +115,61 @@ def test_what_cannot_be_saved_is_not_cancelled(world: World, vm: str, error: Hos
     assert world.state(op_id) is OperationState.FAILED
     assert world.vm(vm).state is VmState.READY
     assert (len(world.cloud.live), saves(world)) == (1, [])
+
+
+def test_what_cannot_be_read_again_is_no_save(
+    world: World, vm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = world.archives.keep
+
+    def damaged(save_id: str, name: str, fill: Callable[[Callable[[bytes], None]], None]) -> str:
+        digest = keep(save_id, name, fill)
+        [file] = tmp_path.rglob(name)
+        file.write_bytes(file.read_bytes()[:-20])
+        return digest
+
+    monkeypatch.setattr(world.archives, "keep", damaged)
+
+    op_id = world.ask("vm release web")
+    world.run()
+
+    assert world.state(op_id) is OperationState.FAILED
+    assert (world.vm(vm).state, saves(world)) == (VmState.READY, [])
+    assert len(world.cloud.live) == 1
+
+
+def test_a_save_on_the_disk_of_another_machine_is_none(
+    world: World, vm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica goes on where the one that had saved it has died, disk and all."""
+    op_id = world.ask("vm release web")
+    world.kill(Moment.RECORDED, "save", op_id)
+    restart = world.restart
+
+    def elsewhere() -> None:
+        world.archives.remove(op_id)
+        restart()
+
+    monkeypatch.setattr(world, "restart", elsewhere)
+    world.run()
+
+    assert world.state(op_id) is OperationState.FAILED
+    assert "another machine" in world.told(op_id)
+    assert world.vm(vm).state is VmState.READY
+
+
+def test_a_disk_that_fills_up_meanwhile_is_left_its_spare_room(
+    world: World, vm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = iter([10**12])
+    monkeypatch.setattr(world.archives, "room", lambda: next(room, 2_000_000_000))
+
+    op_id = world.ask("vm release web")
+    world.run()
+
+    assert world.state(op_id) is OperationState.FAILED
+    assert "no room" in world.told(op_id)
+    assert world.vm(vm).state is VmState.READY
 
 
 def test_a_connection_that_breaks_is_made_again(world: World, vm: str) -> None:
@@ -281,14 +336,30 @@ def test_what_was_done_since_is_never_written_over(world: World) -> None:
     assert (len(host._containers), len(world.cloud.live)) == (1, 1)
 
 
-def test_two_never_restore_at_once(world: World) -> None:
+@pytest.mark.parametrize("is_ready", [False, True])
+def test_two_never_restore_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, is_ready: bool
+) -> None:
+    """Neither while the VM boots, nor when it is ready and the files are being put back."""
     released(world)
+    read, asked = world.archives.read, list[str]()
+
+    def asks(save_id: str, name: str) -> Iterator[bytes]:
+        if not asked and world.vms()[0].state is VmState.READY:
+            asked.append(world.ask("restore web", ADMIN))
+            world.sim.sleep(timedelta(seconds=5))
+        return read(save_id, name)
+
+    if is_ready:
+        monkeypatch.setattr(world.archives, "read", asks)
+    else:
+        world.later(timedelta(minutes=1), lambda: asked.append(world.ask("restore web", ADMIN)))
 
     first = world.ask("restore web")
-    world.later(timedelta(minutes=1), lambda: world.ask("restore web", ADMIN))
     world.run()
 
     assert world.state(first) is OperationState.DONE
+    assert [world.state(each) for each in asked] == [OperationState.REFUSED]
     assert "There already is a VM" in world.chat.replies[-1].text
     check_laws(world)
 
@@ -435,6 +506,23 @@ def test_what_is_being_restored_does_not_expire(world: World) -> None:
     world.run()
 
     assert saves(world)[0].expires_at > save.expires_at
+
+
+def test_what_somebody_has_just_asked_for_does_not_expire_before_it_is_begun(
+    world: World,
+) -> None:
+    """As when the bot was down since, and clears up as soon as it is back."""
+    released(world)
+    (save,) = saves(world)
+    world.ask("restore web")
+
+    with world.meddling.off():
+        world.core.saving.saves.add(replace(save, expires_at=world.sim.now()))
+        world.core.saving.expire()
+    world.run()
+
+    assert len(saves(world)) == 1
+    assert "web is restored at" in world.chat.all_messages[-1].text
 
 
 def test_files_that_the_database_has_forgotten_stay_as_long_as_a_save(

@@ -68,6 +68,13 @@ def test_a_session_that_was_used_between_the_looks_is_use() -> None:
     assert changed("rstudio", {}, {"last_used_at": NOW - LOOK / 2})["session"].use is Use.BUSY
 
 
+def test_a_session_that_was_quit_for_good_was_in_use_until_then() -> None:
+    """Its files are gone with it, and with them when it was used."""
+    gone = {"sessions": 0, "session_cpu_s": 0.0, "last_used_at": None}
+
+    assert changed("rstudio", {}, gone)["session"].use is Use.BUSY
+
+
 def test_the_end_of_a_session_is_not_taken_for_computing_nor_for_unknown() -> None:
     """Its CPU time leaves the sum; the container's own counter still tells."""
     assert (
